@@ -1,0 +1,1 @@
+"""From measured beads to a PSF."""

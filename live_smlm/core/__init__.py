@@ -1,0 +1,53 @@
+"""The language of the house: what crosses from one room to another. numpy only.
+
+Units are nm, photons, seconds, frames. The origin is the outer corner of
+pixel (0, 0); x along columns, y along rows, z away from the objective.
+"""
+
+from live_smlm.core.arrays import F32, F64, I16, I32, I64, AnyArray, Bool, RawPixels
+from live_smlm.core.camera import CameraModel
+from live_smlm.core.engine import DeviceKind, Engine, EngineContext, EngineSpec
+from live_smlm.core.errors import InputError, require
+from live_smlm.core.feedback import Actuator, Stop, StopRule
+from live_smlm.core.frames import FrameBatch, RoiBatch
+from live_smlm.core.localizations import COLUMNS, Localizations, concatenate, empty, from_columns
+from live_smlm.core.metric import History, Metric, Sample
+from live_smlm.core.psf import PSF, PsfImage
+from live_smlm.core.reconstruction import Reconstruction
+from live_smlm.core.source import FrameSource, StreamInfo
+
+__all__ = [
+    "COLUMNS",
+    "F32",
+    "F64",
+    "I16",
+    "I32",
+    "I64",
+    "PSF",
+    "Actuator",
+    "AnyArray",
+    "Bool",
+    "CameraModel",
+    "DeviceKind",
+    "Engine",
+    "EngineContext",
+    "EngineSpec",
+    "FrameBatch",
+    "FrameSource",
+    "History",
+    "InputError",
+    "Localizations",
+    "Metric",
+    "PsfImage",
+    "RawPixels",
+    "Reconstruction",
+    "RoiBatch",
+    "Sample",
+    "Stop",
+    "StopRule",
+    "StreamInfo",
+    "concatenate",
+    "empty",
+    "from_columns",
+    "require",
+]

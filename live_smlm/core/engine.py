@@ -1,0 +1,81 @@
+"""The one extension point: an engine is a function with a lifetime.
+
+An engine maps one core type to another. What it consumes and produces is
+its kind; there is no other. The pipeline checks that the arrows meet before
+the first frame, opens the engine once per lane, calls the function it yields
+from that lane's thread only, and closes it whatever happens.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, Protocol, TypeVar
+
+from live_smlm.core.camera import CameraModel
+from live_smlm.core.errors import require
+from live_smlm.core.psf import PSF
+
+DeviceKind = Literal["cpu", "cuda"]
+In_contra = TypeVar("In_contra", contravariant=True)
+Out_co = TypeVar("Out_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSpec:
+    """What an engine is, said before anything heavy is imported."""
+
+    name: str
+    consumes: type
+    produces: type
+    devices: tuple[DeviceKind, ...] = ("cpu",)
+    needs: tuple[str, ...] = ()
+    """Modules that must be importable, beyond the base install."""
+    halo: tuple[int, int] = (0, 0)
+    """Frames of context wanted before and after each frame."""
+    envelope: Mapping[str, tuple[float, float]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """Ranges the engine was made or trained for, e.g. `pixel_size_nm`, `density_per_um2`."""
+
+    def __post_init__(self) -> None:
+        require(bool(self.name), "engine name is empty; give it one")
+        require(
+            min(self.halo) >= 0,
+            f"engine {self.name!r} halo is {self.halo}; it must not be negative",
+        )
+
+    @property
+    def arrow(self) -> str:
+        """The kind in words: `FrameBatch -> Localizations`."""
+        return f"{self.consumes.__name__} -> {self.produces.__name__}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineContext:
+    """What an engine may know of the place it runs in."""
+
+    camera: CameraModel
+    psf: PSF | None = None
+    device: DeviceKind = "cpu"
+    device_index: int = 0
+    cuda_stream: int | None = None
+    """Raw cudaStream_t, current during every call."""
+
+
+class Engine(Protocol[In_contra, Out_co]):
+    """An engine. Everything not here is the plugin's own business."""
+
+    @property
+    def spec(self) -> EngineSpec:
+        """Name, arrow and needs."""
+
+    def unsupported(self, context: EngineContext) -> str | None:
+        """Why this engine cannot serve such a camera, PSF or device; None if it can."""
+
+    def open(self, context: EngineContext) -> AbstractContextManager[Callable[[In_contra], Out_co]]:
+        """Load weights and buffers; yield the function; free them on exit.
+
+        Never called concurrently. The function is called from one thread, may
+        block, and returns arrays that it will not write to again.
+        """

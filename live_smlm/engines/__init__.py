@@ -1,0 +1,1 @@
+"""Engines that are always there, and how engines are found and chained."""

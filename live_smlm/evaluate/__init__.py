@@ -1,0 +1,1 @@
+"""How good the molecules are: matching against truth, the challenge's metrics."""

@@ -1,0 +1,1 @@
+"""Light, cameras and molecules: one truth for simulation, fitting and bounds."""

@@ -1,0 +1,1 @@
+"""Frames walk through engines; knows no microscopy."""

@@ -1,0 +1,1 @@
+"""What stays on disk: tables of localizations and movies."""
