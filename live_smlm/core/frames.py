@@ -89,7 +89,7 @@ class RoiBatch:
         )
         require(
             self.background is None or self.background.shape == shape,
-            f"RoiBatch background does not have the cut-outs' shape {shape}; give one value per pixel",
+            f"RoiBatch background has another shape than its cut-outs {shape}; give one per pixel",
         )
 
     def __len__(self) -> int:
