@@ -1,0 +1,140 @@
+"""What users write for cameras and PSFs, turned into the models they mean.
+
+The same words serve the command line (`kind:key=value,…` or a file) and TOML
+tables (`kind = "…"` and the same keys). A camera is said without its shape:
+the movie or the microscope knows that.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from live_smlm.core import F32, PSF, CameraModel, InputError, require
+from live_smlm.core import options as option_text
+from live_smlm.physics.psf.files import PARAMETRIC, load_psf
+
+PSF_HELP = "PSF: kind:key=value,… (gaussian, astigmatic, spline, pupil) or a .toml or .h5 file"
+CAMERA_HELP = "Camera: scmos:key=value,… or emccd:key=value,… or a .toml file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scmos:
+    """An sCMOS camera in the words of `--camera scmos:…`."""
+
+    offset_adu: float = 100.0
+    gain_e_per_adu: float = 1.0
+    read_noise_e: float = 1.6
+    qe: float = 1.0
+    bits: int = 16
+    spurious_e: float = 0.0
+    offset_adu_map: Path | None = None
+    gain_e_per_adu_map: Path | None = None
+    read_noise_e_map: Path | None = None
+    serial: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emccd(Scmos):
+    """An EMCCD camera in the words of `--camera emccd:…`; noise is after multiplication."""
+
+    gain_e_per_adu: float = 45.0
+    read_noise_e: float = 74.0
+    qe: float = 0.9
+    em_gain: float = 300.0
+
+
+CameraSpec: TypeAlias = Scmos | Emccd
+_CAMERAS: dict[str, type[Scmos]] = {"scmos": Scmos, "emccd": Emccd}
+
+
+def camera_spec(text: str) -> CameraSpec:
+    """The camera that `--camera` names; its values are checked, maps are read later."""
+    if text.endswith(".toml"):
+        path = Path(text)
+        table = _table(path)
+        table = {k: str(path.parent / v) if k.endswith("_map") else v for k, v in table.items()}
+        return _camera(str(table.pop("kind", "")), table, f"camera file {text}")
+    kind, options = option_text.parse(text, "camera")
+    return _camera(kind, options, f"camera {kind!r}")
+
+
+def _camera(kind: str, options: Mapping[str, Any], what: str) -> CameraSpec:
+    require(kind in _CAMERAS, f"{what}: kind {kind!r} is unknown; use {' or '.join(_CAMERAS)}")
+    spec = option_text.build(_CAMERAS[kind], options, what)
+    camera_model(_without_maps(spec), (1, 1), 100.0)
+    return spec
+
+
+def _without_maps(spec: CameraSpec) -> CameraSpec:
+    kept = {n: getattr(spec, n) for n in type(spec).__dataclass_fields__ if not n.endswith("_map")}
+    return type(spec)(**kept)
+
+
+def camera_model(spec: CameraSpec, shape: tuple[int, int], pixel_nm: float) -> CameraModel:
+    """The camera model for frames of this shape."""
+    maps = {
+        name: _map(path)
+        for name in ("offset_adu", "gain_e_per_adu", "read_noise_e")
+        if (path := getattr(spec, f"{name}_map")) is not None
+    }
+    return CameraModel(
+        shape=shape,
+        pixel_size_nm=pixel_nm,
+        quantum_efficiency=spec.qe,
+        em_gain=spec.em_gain if isinstance(spec, Emccd) else 1.0,
+        spurious_e=spec.spurious_e,
+        bits=spec.bits,
+        serial=spec.serial,
+        offset_adu=maps.get("offset_adu", spec.offset_adu),
+        gain_e_per_adu=maps.get("gain_e_per_adu", spec.gain_e_per_adu),
+        read_noise_e=maps.get("read_noise_e", spec.read_noise_e),
+    )
+
+
+def _map(path: Path) -> F32:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+    except ValueError as error:
+        raise InputError(f"camera map {path} is not a NumPy array file: {error}") from error
+    require(
+        isinstance(loaded, np.ndarray) and loaded.ndim == 2,
+        f"camera map {path} is not one two-dimensional array; save it with numpy.save",
+    )
+    return np.asarray(loaded, dtype=np.float32)
+
+
+def psf(text: str) -> PSF:
+    """The PSF that `--psf` names."""
+    if ":" not in text and Path(text).suffix in {".toml", ".h5"}:
+        return load_psf(Path(text))
+    kind, options = option_text.parse(text, "PSF")
+    if "file" in options:
+        require(
+            len(options) == 1, f"PSF {text!r} names a file and more; change the file instead"
+        )
+        return _of_kind(kind, Path(options["file"]))
+    require(
+        kind in PARAMETRIC,
+        f"PSF kind {kind!r} is unknown here; use {', '.join(PARAMETRIC)} with parameters, "
+        "or spline:file=…, pupil:file=…",
+    )
+    return option_text.build(PARAMETRIC[kind], options, f"PSF {kind!r}")
+
+
+def _of_kind(kind: str, path: Path) -> PSF:
+    loaded = load_psf(path)
+    require(
+        loaded.name == kind, f"PSF file {path} holds a {loaded.name} PSF; write {loaded.name}:file="
+    )
+    return loaded
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid TOML: {error}") from error
