@@ -113,9 +113,7 @@ def psf(text: str) -> PSF:
         return load_psf(Path(text))
     kind, options = option_text.parse(text, "PSF")
     if "file" in options:
-        require(
-            len(options) == 1, f"PSF {text!r} names a file and more; change the file instead"
-        )
+        require(len(options) == 1, f"PSF {text!r} names a file and more; change the file instead")
         return _of_kind(kind, Path(options["file"]))
     require(
         kind in PARAMETRIC,
