@@ -1,0 +1,54 @@
+"""The command line: words in, one clear line out when they cannot be used.
+
+Exit codes: 0 done, 2 something the user gave cannot be used (one line says
+what, its value and the cure), 130 interrupted. Anything else is our fault
+and shows its traceback.
+"""
+
+import sys
+
+import click
+import typer
+
+from live_smlm.cli import calibrate, demo, engines, localize, score, simulate
+from live_smlm.core import InputError
+
+app = typer.Typer(
+    name="live-smlm",
+    help="Live single-molecule localization beside the microscope.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+app.command("simulate")(simulate.simulate)
+app.command("localize")(localize.localize)
+app.command("score")(score.score)
+app.command("engines")(engines.engines)
+app.command("calibrate")(calibrate.calibrate)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return the exit code."""
+    try:
+        app(arguments, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as help_text:
+        print(help_text.format_message())  # noqa: T201 - the command line speaks
+        return 0
+    except click.ClickException as error:
+        command = getattr(error.ctx, "command_path", "live-smlm") if error.ctx else "live-smlm"
+        return _refuse(f"{error.format_message()} (see {command} --help)")
+    except InputError as error:
+        return _refuse(str(error))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _refuse(f"{where}{error.strerror or error}")
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    return 0
+
+
+def _refuse(message: str) -> int:
+    line = " ".join(message.split())
+    print(f"live-smlm: {line}", file=sys.stderr)  # noqa: T201 - the command line speaks
+    return 2

@@ -1,0 +1,38 @@
+"""The options that several commands share: one way to say things everywhere."""
+
+import json
+import os
+from typing import Annotated, TypeAlias
+
+import typer
+from rich.console import Console
+
+from live_smlm import config
+
+Psf: TypeAlias = Annotated[str, typer.Option("--psf", help=config.PSF_HELP)]
+Camera: TypeAlias = Annotated[str, typer.Option("--camera", help=config.CAMERA_HELP)]
+PixelNm: TypeAlias = Annotated[
+    float, typer.Option("--pixel-nm", help="Pixel pitch in the sample plane, nm")
+]
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object")]
+Seed: TypeAlias = Annotated[int, typer.Option("--seed", help="The same seed, the same movie")]
+Threads: TypeAlias = Annotated[int, typer.Option("--threads", help="Lanes; 0: one per core")]
+
+console = Console(stderr=True)
+"""Progress goes here, so that what a command prints can be piped."""
+
+
+def lanes(threads: int) -> int:
+    """How many threads to use when `--threads` says so."""
+    return threads or os.cpu_count() or 1
+
+
+def tell(answer: dict[str, object], *, as_json: bool) -> None:
+    """Print a command's answer: JSON for programs, lines for people."""
+    if as_json:
+        print(json.dumps(answer))  # noqa: T201 - the command line speaks
+        return
+    width = max(len(name) for name in answer)
+    for name, value in answer.items():
+        shown = f"{value:.4g}" if isinstance(value, float) else value
+        print(f"{name:<{width}}  {'-' if shown is None else shown}")  # noqa: T201 - as above

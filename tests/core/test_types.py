@@ -1,0 +1,127 @@
+"""Frames, cut-outs, molecules and images are checked when they are made."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from live_smlm.core import (
+    EngineSpec,
+    FrameBatch,
+    InputError,
+    Localizations,
+    Reconstruction,
+    RoiBatch,
+    concatenate,
+    empty,
+    from_columns,
+)
+
+
+def frames(n: int, **changes: Any) -> FrameBatch:
+    given: dict[str, Any] = {
+        "pixels": np.zeros((n, 3, 4), np.uint16),
+        "index": np.arange(n),
+        "time_s": np.zeros(n),
+        **changes,
+    }
+    return FrameBatch(**given)
+
+
+def test_core_is_what_lies_between_the_halos() -> None:
+    batch = frames(6, halo=(1, 2))
+    assert batch.index[batch.core].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pixels": np.zeros((3, 4), np.uint16)}, "shape"),
+        ({"pixels": np.zeros((3, 3, 4), np.float32)}, "float32; frames are uint8 or uint16"),
+        ({"index": np.arange(2)}, "3 frames but 2 numbers"),
+        ({"index": np.array([0, 2, 1])}, "do not rise"),
+        ({"halo": (2, 2)}, "does not fit into 3 frames"),
+        ({"halo": (-1, 0)}, "halo"),
+    ],
+)
+def test_bad_frames_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        frames(3, **changes)
+
+
+def test_bad_cutouts_are_refused() -> None:
+    n = np.zeros(2, np.int64)
+    corner = np.zeros(2, np.int32)
+    with pytest.raises(InputError, match="square"):
+        RoiBatch(np.zeros((2, 3, 4), np.float32), n, corner, corner)
+    with pytest.raises(InputError, match="1 cut-outs but"):
+        RoiBatch(np.zeros((1, 3, 3), np.float32), n, corner, corner)
+    photons = np.zeros((2, 3, 3), np.float32)
+    with pytest.raises(InputError, match="background"):
+        RoiBatch(photons, n, corner, corner, photons[:, :2, :2])
+
+
+def molecules(n: int, **more: Any) -> Localizations:
+    return from_columns({"frame": range(n), "x": np.arange(n), "y": np.zeros(n), **more})
+
+
+def test_absent_columns_are_none() -> None:
+    found = molecules(2)
+    assert found.z is None
+    assert list(found.columns()) == ["frame", "x", "y"]
+    with pytest.raises(InputError, match="no column 'z'; they have frame, x, y"):
+        found.axis("z")
+
+
+def test_rows_are_chosen_with_their_extra_columns() -> None:
+    found = molecules(4, chi2=np.arange(4) * 2.0).where(np.array([False, True, False, True]))
+    assert found.x.tolist() == [1, 3]
+    assert found.extra["chi2"].tolist() == [2, 6]
+    assert found.with_columns(z=np.ones(2)).axis("z").tolist() == [1, 1]
+
+
+def test_columns_must_agree() -> None:
+    with pytest.raises(InputError, match="differ in length"):
+        molecules(3, z=np.zeros(2))
+    with pytest.raises(InputError, match="no column 'y'"):
+        from_columns({"frame": [0], "x": [1.0]})
+    with pytest.raises(InputError, match="one dimension"):
+        molecules(3, z=np.zeros((3, 1)))
+    column = np.zeros(1, np.float32)
+    with pytest.raises(InputError, match=r"extra column \['z'\]"):
+        Localizations(frame=np.zeros(1, np.int64), x=column, y=column, extra={"z": column})
+
+
+def test_joining_keeps_order_and_refuses_mixtures() -> None:
+    joined = concatenate([empty(), molecules(2, z=np.ones(2)), molecules(1, z=np.zeros(1))])
+    assert joined.axis("z").tolist() == [1, 1, 0]
+    assert len(concatenate([])) == 0
+    with pytest.raises(InputError, match=r"differ in columns \['z'\]"):
+        concatenate([molecules(1), molecules(1, z=np.zeros(1))])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"image": np.zeros((4, 4), np.float32)}, "channels"),
+        ({"pixel_size_nm": 0.0}, "pixel_size_nm"),
+        ({"first_frame": 5}, "covers frames 5 to 4"),
+    ],
+)
+def test_bad_reconstructions_are_refused(changes: dict[str, Any], message: str) -> None:
+    given: dict[str, Any] = {
+        "image": np.zeros((1, 4, 4), np.float32),
+        "pixel_size_nm": 10.0,
+        "first_frame": 0,
+        "last_frame": 4,
+        **changes,
+    }
+    with pytest.raises(InputError, match=message):
+        Reconstruction(**given)
+
+
+def test_an_engine_needs_a_name_and_an_honest_halo() -> None:
+    with pytest.raises(InputError, match="name is empty"):
+        EngineSpec(name="", consumes=FrameBatch, produces=Localizations)
+    with pytest.raises(InputError, match="halo"):
+        EngineSpec(name="x", consumes=FrameBatch, produces=Localizations, halo=(-1, 0))
