@@ -23,7 +23,7 @@ def colour(
     lit = image[image > 0]
     top = float(np.percentile(lit, percentile)) if lit.size else 1.0
     level = np.clip(np.nan_to_num(image) / top, 0, 1) ** gamma
-    shades = get_colormap(colormap).map(np.linspace(0, 1, _SHADES))[:, :3]
+    shades = get_colormap(colormap)[np.linspace(0, 1, _SHADES)].rgb
     table = np.rint(255 * shades).astype(np.uint8)
     return np.asarray(table[np.rint(level * (_SHADES - 1)).astype(np.intp)])
 

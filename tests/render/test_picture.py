@@ -1,0 +1,48 @@
+"""Counts become colours; pictures are not black."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from vispy.io import read_png
+
+from live_smlm.core import InputError
+from live_smlm.render.picture import colour, enlarged, save, side_by_side, with_scale_bar
+
+
+def ramp() -> np.ndarray:
+    return np.linspace(0, 100, 64 * 80, dtype=np.float32).reshape(64, 80)
+
+
+def test_dark_stays_dark_and_bright_gets_bright() -> None:
+    picture = colour(ramp(), percentile=100)
+    assert picture.shape == (64, 80, 3)
+    assert picture[0, 0].max() < 30
+    assert picture[-1, -1].mean() > 200
+    assert np.all(np.diff(picture[32].sum(1, dtype=int)) >= 0)
+
+
+def test_the_percentile_is_of_lit_pixels() -> None:
+    image = np.zeros((10, 10), np.float32)
+    image[0, :2] = [1, 100]
+    assert colour(image, percentile=0)[0, 0].mean() > 200
+
+
+def test_an_empty_image_is_black() -> None:
+    assert colour(np.zeros((4, 4), np.float32)).max() < 30
+
+
+def test_a_scale_bar_is_as_long_as_it_says() -> None:
+    marked = with_scale_bar(np.zeros((64, 80, 3), np.uint8), pixel_nm=10.0, bar_nm=400.0)
+    rows, columns = np.nonzero(marked[..., 0])
+    assert np.ptp(columns) + 1 == 40
+    assert rows.min() > 32
+    with pytest.raises(InputError, match="does not fit"):
+        with_scale_bar(marked, pixel_nm=10.0, bar_nm=4000.0)
+
+
+def test_a_saved_picture_reads_back(tmp_path: Path) -> None:
+    picture = side_by_side(colour(enlarged(ramp()[:32, :40], 2)), colour(ramp()))
+    save(tmp_path / "p.png", picture)
+    np.testing.assert_array_equal(read_png(str(tmp_path / "p.png"))[..., :3], picture)
+    assert picture.max() > 200
