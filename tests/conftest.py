@@ -4,12 +4,16 @@ import gc
 import threading
 import time
 from collections.abc import Iterator
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import psutil
 import pytest
 
 PATIENCE_S = 2.0
+
+# Python's own helper process for shared memory starts once and stays.
+resource_tracker.ensure_running()
 
 
 def _held() -> dict[str, set[str]]:

@@ -1,0 +1,1 @@
+"""How frames and molecules travel between threads, processes and machines."""
