@@ -1,0 +1,1 @@
+"""One module per format of localization table; `store.tables` lists them."""
