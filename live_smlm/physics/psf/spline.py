@@ -9,13 +9,99 @@ the light is 0, reached smoothly; beyond the first and last plane the image
 stays that of the end.
 """
 
+import hashlib
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 
-from live_smlm.core import F32, AnyArray
+from live_smlm.core import F32, F64, AnyArray, PsfImage, require
 from live_smlm.physics.jit import jit
+from live_smlm.physics.psf.extent import half_width
 
 _FAR = 1e6
 """Pixels beyond which nothing is seen, and integers would overflow further on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SplinePSF:
+    """A measured or sampled PSF. Make one with `interpolate`, `smooth_along_z` or `sample`."""
+
+    coefficients: F32
+    """(nz, ny, nx) of the volume; the molecule is in the middle of y and x."""
+    pixel_size_nm: float
+    """Of the camera it was measured with; it serves no other."""
+    z_step_nm: float
+    z0_nm: float
+    """z of the first plane."""
+
+    name: ClassVar[str] = "spline"
+
+    def __post_init__(self) -> None:
+        c = self.coefficients
+        require(
+            c.ndim == 3 and min(c.shape, default=0) >= 4,
+            f"spline volume has shape {c.shape}; give (planes, rows, columns), 4 or more of each",
+        )
+        bad = int(np.count_nonzero(~np.isfinite(c)))
+        require(bad == 0, f"spline volume has {bad} values that are not finite; measure it again")
+        for name in ("pixel_size_nm", "z_step_nm"):
+            value = getattr(self, name)
+            require(0 < value < np.inf, f"spline {name} is {value:g}; give nm above 0")
+        require(bool(np.isfinite(self.z0_nm)), f"spline z0_nm is {self.z0_nm:g}; give nm")
+        held = np.array(c, dtype=np.float32, order="C")
+        held.setflags(write=False)
+        object.__setattr__(self, "coefficients", held)
+
+    @property
+    def z_range_nm(self) -> tuple[float, float] | None:
+        """First and last plane."""
+        return self.z0_nm, self.z0_nm + (len(self.coefficients) - 1) * self.z_step_nm
+
+    @property
+    def extent_nm(self) -> float:
+        """Half-width that holds the light, or all that was measured."""
+        side = min(self.coefficients.shape[1:])
+        return half_width(self, self.pixel_size_nm, (side + 1) // 2 * self.pixel_size_nm)
+
+    def images(
+        self,
+        x_nm: F32 | F64,
+        y_nm: F32 | F64,
+        z_nm: F32 | F64,
+        shape: tuple[int, int],
+        pixel_size_nm: float,
+    ) -> PsfImage:
+        """Images and derivatives; see `core.PSF`."""
+        require(
+            abs(pixel_size_nm / self.pixel_size_nm - 1) < 1e-4,
+            f"spline PSF was measured with pixels of {self.pixel_size_nm:g} nm and cannot serve "
+            f"{pixel_size_nm:g} nm; calibrate with this camera",
+        )
+        out = np.empty((len(x_nm), 4, *shape))
+        x = np.asarray(x_nm, np.float64) / pixel_size_nm
+        y = np.asarray(y_nm, np.float64) / pixel_size_nm
+        z = (np.asarray(z_nm, np.float64) - self.z0_nm) / self.z_step_nm
+        _fill(self.coefficients, x, y, z, out)
+        value, d_x, d_y, d_z = np.moveaxis(out, 1, 0)
+        return PsfImage(value, d_x / pixel_size_nm, d_y / pixel_size_nm, d_z / self.z_step_nm)
+
+    def describe(self) -> dict[str, object]:
+        """Kind, sampling and a fingerprint of the coefficients."""
+        return {
+            "kind": self.name,
+            "shape": list(self.coefficients.shape),
+            "pixel_size_nm": self.pixel_size_nm,
+            "z_step_nm": self.z_step_nm,
+            "z0_nm": self.z0_nm,
+            "sha256": hashlib.sha256(self.coefficients.tobytes()).hexdigest(),
+        }
+
+
+@jit
+def _fill(c: F32, x: F64, y: F64, z: F64, out: F64) -> None:
+    for m in range(len(x)):
+        patch(c, x[m], y[m], z[m], out[m])
 
 
 @jit
@@ -149,3 +235,13 @@ def _contract_lateral(plane: AnyArray, weights: AnyArray, out: AnyArray) -> None
             out[3, r, i] = (
                 x0 * line[2, i] + x1 * line[2, i + 1] + x2 * line[2, i + 2] + x3 * line[2, i + 3]
             )
+
+
+def plane_weights(z: F64, knots: int) -> F64:
+    """(len(z), knots): what each knot's coefficient adds at z, in knots from the first."""
+    weights = np.zeros((len(z), knots))
+    value, slope = np.empty(4), np.empty(4)
+    for row, at in zip(weights, z, strict=True):
+        first = _weigh_plane(float(at), knots, value, slope)
+        row[first : first + 4] = value
+    return weights
