@@ -55,8 +55,9 @@ def axis_profile(centre: F32, sigma: F32, slope: F32, k: int, out: F32) -> None:
 @jit
 def exp2(y: np.float32) -> np.float32:
     """2 to the power y for -126 < y < 127, to 2e-7 of its value."""
-    whole = math.floor(y + _HALF)
+    whole: np.float32 = np.floor(y + _HALF)
     p = y - whole
     power = np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
     series = _E1 + p * (_E2 + p * (_E3 + p * (_E4 + p * (_E5 + p * _E6))))
-    return power * (_ONE + p * series)
+    out: np.float32 = power * (_ONE + p * series)
+    return out

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from live_smlm.core import F32, CameraModel
+from live_smlm.core import F32, AnyArray, CameraModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,5 +42,5 @@ def count_scale(camera: CameraModel) -> CountScale:
     )
 
 
-def _map(value: F32) -> F32:
+def _map(value: AnyArray) -> F32:
     return np.ascontiguousarray(value if np.ndim(value) else np.reshape(value, (1, 1)), np.float32)

@@ -156,7 +156,7 @@ def _columns(axis: F32, k: int, out: F32) -> None:
 
 @jit
 def _row_sums(row: int, k: int, pixels: F32, x_axis: F32, y_axis: F32, theta: F32, s: F32) -> None:
-    """Sum over columns: weights times products (0 to 9), residuals times shares (10 to 13), chi²."""
+    """Sum over columns: weighted products (0 to 9), residuals times shares (10 to 13), chi²."""
     s[:] = 0
     y = y_axis[3 * row * _W : (3 * row + 1) * _W]
     for c in range(k):
@@ -260,7 +260,13 @@ def _advance(
 
 @jit
 def _store(
-    lane: int, theta: F32, solved: F32, m: F32, count: F32, converged: bool, out: F32
+    lane: int,
+    theta: F32,
+    solved: F32,
+    m: F32,
+    count: F32,
+    converged: bool,  # noqa: FBT001 - compiled functions take flags by position
+    out: F32,
 ) -> None:
     """Write one fit's results."""
     for j in range(PARAMETERS):

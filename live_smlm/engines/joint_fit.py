@@ -2,8 +2,8 @@
 
 Levenberg-Marquardt on Fisher's matrix in double precision, one group after
 the other: the slow and sure counterpart of `fit_lanes`. Data are counts as in
-`fit_counts`; what the group's neighbours send into its pixels is part of
-`extra`-like known light, given by the caller in `known`.
+`fit_counts`, the camera's extra variance included; `known` is that variance
+and all other light that reaches the group's pixels.
 """
 
 import math
@@ -35,7 +35,7 @@ def fit_group(
     coefficients: F32,
     reach: int,
     depth: F64,
-    flat: bool,
+    flat: bool,  # noqa: FBT001 - compiled functions take flags by position
     tolerance: float,
     most: int,
     theta: F64,
@@ -121,8 +121,8 @@ def _expect(
     for m in range(last // PER_MOLECULE):
         j = m * PER_MOLECULE
         x, y, photons, z = theta[j], theta[j + 1], theta[j + 2], theta[j + 3]
-        top = min(max(int(math.floor(y)) - reach, 0), rows - high)
-        left = min(max(int(math.floor(x)) - reach, 0), columns - wide)
+        top = min(max(math.floor(y) - reach, 0), rows - high)
+        left = min(max(math.floor(x) - reach, 0), columns - wide)
         draw(kind, curve, coefficients, x - left, y - top, z, image)
         for r in range(high):
             start = (top + r) * columns + left
@@ -198,4 +198,6 @@ def _limit(theta: F64, step: F64, shape: tuple[int, int], depth: F64, trial: F64
         else:
             reach, low, high = _PIXEL_STEP, -1.0, shape[1 - part] + 1.0
         trial[a] = min(max(theta[a] + min(max(step[a], -reach), reach), low), high)
-    trial[last] = max(theta[last] + step[last], _LOWEST_BACKGROUND if step[last] != 0 else theta[last])
+    trial[last] = max(
+        theta[last] + step[last], _LOWEST_BACKGROUND if step[last] != 0 else theta[last]
+    )

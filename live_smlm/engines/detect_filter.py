@@ -1,0 +1,116 @@
+"""The spot filter for one PSF on one camera: widths, thresholds, noise maps.
+
+Knows how the noise of a smoothed frame follows from the camera's; hands plain
+arrays to `detect_kernel`.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from live_smlm.core import F32, F64, I32, PSF, CameraModel, RawPixels
+from live_smlm.engines.detect_kernel import find_spots, mirror
+from live_smlm.engines.fit_counts import CountScale, count_scale
+
+_HALF_LIGHT = math.sqrt(2 * math.log(2))
+"""Radius in sigmas that holds half of a Gaussian's light."""
+_SPARSEST = 1e-3
+"""Counts per pixel below which darkness is not believed."""
+
+
+def effective_sigma(psf: PSF, pixel_size_nm: float) -> float:
+    """Sigma (px) of the Gaussian with the same half-light radius, averaged over the range of z."""
+    half = max(3, math.ceil(1.5 * psf.extent_nm / pixel_size_nm))
+    side = 2 * half + 1
+    low, high = psf.z_range_nm or (0.0, 0.0)
+    z = (low + high) / 2 + np.linspace(-1, 1, 9) * (high - low) / 3
+    middle = np.full(len(z), side * pixel_size_nm / 2)
+    image = psf.images(middle, middle, z, (side, side), pixel_size_nm).value.mean(axis=0)
+    y, x = np.indices(image.shape) - half
+    radius = np.hypot(x, y).ravel()
+    order = np.argsort(radius, kind="stable")
+    light = np.cumsum(image.ravel()[order])
+    return (
+        float(np.interp(light[-1] / 2, light - image.ravel()[order] / 2, radius[order]))
+        / _HALF_LIGHT
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpotFilter:
+    """Everything the kernel needs, made once per camera."""
+
+    scale: CountScale
+    taps: F32
+    wide: int
+    variance: F32
+    scale_y: F32
+    scale_x: F32
+    margin: np.float32
+    radius: int
+
+    def peaks(self, frame: RawPixels | F32, added: F32 | None = None) -> tuple[I32, I32]:
+        """Rows and columns of the spots; `added` is variance per pixel beyond the camera's."""
+        rows, columns = frame.shape
+        capacity = rows * columns // 2 + 1
+        peak_rows, peak_columns = np.empty(capacity, np.int32), np.empty(capacity, np.int32)
+        counts = frame.dtype.kind == "f"
+        found = find_spots(
+            np.ascontiguousarray(frame),
+            _ZERO if counts else self.scale.offset,
+            _UNIT if counts else self.scale.gain,
+            self.taps,
+            self.wide,
+            self.variance if added is None else self.variance + added,
+            self.scale_y,
+            self.scale_x,
+            self.margin,
+            self.radius,
+            peak_rows,
+            peak_columns,
+        )
+        return peak_rows[:found].copy(), peak_columns[:found].copy()
+
+
+_ZERO = np.zeros((1, 1), np.float32)
+_UNIT = np.ones((1, 1), np.float32)
+
+
+def spot_filter(camera: CameraModel, sigma_px: float, threshold: float) -> SpotFilter:
+    """A filter for spots of this sigma; `threshold` is in standard errors of the local noise.
+
+    Counts below some ten per filter are skewed: there the threshold is raised
+    by the first correction to Poisson's upper tail.
+    """
+    rows, columns = camera.shape
+    narrow = max(1, round(2.5 * sigma_px))
+    offsets = np.arange(-narrow, narrow + 1)
+    taps = np.exp(-0.5 * (offsets / sigma_px) ** 2)
+    taps /= taps.sum()
+    wide = max(narrow + 1, round(5 * sigma_px))
+    squares_y, squares_x = _squares(taps, rows), _squares(taps, columns)
+    scale = count_scale(camera)
+    scale_y, scale_x = squares_y.sum(axis=1), squares_x.sum(axis=1)
+    extra = squares_y @ scale.extra @ squares_x.T / np.outer(scale_y, scale_x)
+    share = float(np.sum(taps**2) ** 2)
+    return SpotFilter(
+        scale,
+        taps.astype(np.float32),
+        wide,
+        (extra + _SPARSEST).astype(np.float32),
+        (threshold**2 * scale_y).astype(np.float32),
+        scale_x.astype(np.float32),
+        np.float32(threshold**2 / 3 * share),
+        max(1, round(sigma_px)),
+    )
+
+
+def _squares(taps: F64, size: int) -> F64:
+    """(size, size): the squared weight of each pixel in each smoothed one, mirrored at the ends."""
+    weights = np.zeros((size, size))
+    half = len(taps) // 2
+    for k, tap in enumerate(taps):
+        sources = [mirror(i + k - half, size) for i in range(size)]
+        weights[np.arange(size), sources] += tap
+    return np.asarray(weights**2)
