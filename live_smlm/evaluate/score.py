@@ -48,7 +48,7 @@ class Score:
     intervals: Mapping[str, tuple[float, float] | None] | None = None
     """95 % bootstrap intervals by name, where they were asked for."""
 
-    def as_json(self) -> dict[str, object]:
+    def as_dict(self) -> dict[str, object]:
         """Plain values by name; a pull only where sigmas were given."""
         pulls = {f"pull_std_{axis}" for axis in "xyz"}
         hidden = {"claims", "intervals"} | (pulls - self.claims)

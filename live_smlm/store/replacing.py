@@ -8,17 +8,22 @@ from pathlib import Path
 from live_smlm.core import require
 
 
+def check_place(path: Path) -> None:
+    """Refuse a path where no file can be written."""
+    folder = path.parent
+    require(folder.is_dir(), f"folder {folder} does not exist; create it to write {path.name}")
+    require(os.access(folder, os.W_OK), f"folder {folder} is not writable; choose another")
+    require(not path.is_dir(), f"{path} is a folder; give the name of a file")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path to write to; it takes the place of `path` at the end.
 
     After an error neither the temporary file nor a changed `path` is left.
     """
-    folder = path.parent
-    require(folder.is_dir(), f"folder {folder} does not exist; create it to write {path.name}")
-    require(os.access(folder, os.W_OK), f"folder {folder} is not writable; choose another")
-    require(not path.is_dir(), f"{path} is a folder; give the name of a file")
-    temporary = folder / f".{path.name}.{os.getpid()}.part"
+    check_place(path)
+    temporary = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
         yield temporary
         temporary.replace(path)

@@ -12,6 +12,7 @@ from live_smlm.store.formats.picasso import PICASSO
 from live_smlm.store.formats.pixel_truth import PIXEL_TRUTH
 from live_smlm.store.formats.table_format import TableContext, TableFormat
 from live_smlm.store.formats.thunderstorm import THUNDERSTORM
+from live_smlm.store.replacing import check_place
 
 FORMATS = (OWN, THUNDERSTORM, PIXEL_TRUTH, PICASSO)
 """Where an ending serves several, the first is written unless another is named."""
@@ -56,6 +57,13 @@ def write_table(
             return
     known = ", ".join(f.name for f in writable)
     raise InputError(f"table format {table_format!r} is unknown for {path.name}; use {known}")
+
+
+def check_writable(path: str | Path) -> None:
+    """Refuse a table that could not be written, before the work that fills it."""
+    path = Path(path)
+    _of_ending(path)
+    check_place(path)
 
 
 def _of_ending(path: Path) -> list[TableFormat]:

@@ -112,13 +112,13 @@ def test_undefined_numbers_are_none(case: str) -> None:
     assert s.precision == (None if len(found) == 0 else 0)
     assert s.recall == (None if len(truth) == 0 else 0)
     assert s.rmse_lateral_nm is s.efficiency is s.bias_x_nm is None
-    assert "NaN" not in json.dumps(s.as_json(), allow_nan=False)
+    assert "NaN" not in json.dumps(s.as_dict(), allow_nan=False)
 
 
 def test_the_json_has_exactly_the_promised_keys() -> None:
     truth = molecules(5)
-    assert list(score(truth, truth).as_json()) == KEYS
-    told = score(scattered(truth, 10, 1), truth, bootstrap=10).as_json()
+    assert list(score(truth, truth).as_dict()) == KEYS
+    told = score(scattered(truth, 10, 1), truth, bootstrap=10).as_dict()
     assert list(told) == [*KEYS, *PULLS, "intervals"]
     assert set(told["intervals"]) == {k for k in [*KEYS, *PULLS] if not k.startswith("n_")}  # type: ignore[call-overload] # a dict
     json.dumps(told, allow_nan=False)
@@ -126,7 +126,7 @@ def test_the_json_has_exactly_the_promised_keys() -> None:
 
 def test_a_claimed_sigma_is_told_even_where_its_pull_is_undefined() -> None:
     truth = molecules(1)
-    assert score(scattered(truth, 10, 1), truth).as_json()["pull_std_x"] is None
+    assert score(scattered(truth, 10, 1), truth).as_dict()["pull_std_x"] is None
 
 
 def test_pulls_tell_honest_sigmas_and_pass_over_unusable_ones() -> None:

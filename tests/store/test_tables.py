@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from live_smlm.core import AnyArray, InputError, Localizations, empty, from_columns
-from live_smlm.store.tables import FORMATS, read_table, write_table
+from live_smlm.store.tables import FORMATS, check_writable, read_table, write_table
 
 WRITABLE = [(f.name, f.ending) for f in FORMATS if f.write is not None]
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -257,6 +257,14 @@ def test_the_place_of_a_table_is_checked(tmp_path: Path) -> None:
         write_table(tmp_path / "folder.csv", empty())
     with pytest.raises(InputError, match="none does not exist; create it"):
         write_table(tmp_path / "none" / "t.csv", empty())
+
+
+def test_a_table_that_cannot_be_written_is_known_before_the_work(tmp_path: Path) -> None:
+    check_writable(tmp_path / "t.csv")
+    for bad in ("t.xyz", "none/t.csv"):
+        with pytest.raises(InputError):
+            check_writable(tmp_path / bad)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_format_cannot_hold_is_refused(tmp_path: Path) -> None:
