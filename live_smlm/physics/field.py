@@ -6,8 +6,8 @@ import numpy as np
 
 from live_smlm.core import F64, require
 
-MOST_MOLECULES = 10_000_000
-"""Positions that a specimen may hold: 1 or 2 GiB with all that it takes to make them."""
+MOST_MOLECULES = 20_000_000
+"""Positions that a specimen may hold: some 2 GiB with all that it takes to make them."""
 
 
 @dataclass(frozen=True, slots=True)

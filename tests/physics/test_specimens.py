@@ -101,7 +101,7 @@ def test_more_molecules_than_fit_in_memory_are_refused(name: str) -> None:
         "lines": "molecules_per_um",
         "siemens": "molecules_per_um2",
     }[name]
-    with pytest.raises(InputError, match=r"molecules and at most 1e\+07 fit in memory"):
+    with pytest.raises(InputError, match=r"molecules and at most 2e\+07 fit in memory"):
         SPECIMENS[name](**{density: 1e9}).positions(rng(), FIELD)
     with pytest.raises(InputError, match=f"{name} {density} is nan; give a finite number"):
         SPECIMENS[name](**{density: math.nan})
