@@ -89,10 +89,9 @@ def spot_filter(camera: CameraModel, sigma_px: float, threshold: float) -> SpotF
     taps = np.exp(-0.5 * (offsets / sigma_px) ** 2)
     taps /= taps.sum()
     wide = max(narrow + 1, round(5 * sigma_px))
-    squares_y, squares_x = _squares(taps, rows), _squares(taps, columns)
     scale = count_scale(camera)
-    scale_y, scale_x = squares_y.sum(axis=1), squares_x.sum(axis=1)
-    extra = squares_y @ scale.extra @ squares_x.T / np.outer(scale_y, scale_x)
+    scale_y, scale_x = _squared_weights(taps, rows), _squared_weights(taps, columns)
+    extra = _average(_average(scale.extra, taps**2).T, taps**2).T
     share = float(np.sum(taps**2) ** 2)
     return SpotFilter(
         scale,
@@ -106,11 +105,23 @@ def spot_filter(camera: CameraModel, sigma_px: float, threshold: float) -> SpotF
     )
 
 
-def _squares(taps: F64, size: int) -> F64:
-    """(size, size): the squared weight of each pixel in each smoothed one, mirrored at the ends."""
-    weights = np.zeros((size, size))
+def _squared_weights(taps: F64, size: int) -> F64:
+    """(size,) the sum of squares of the weights that pixels have, mirrored at the ends."""
     half = len(taps) // 2
+    weights = np.zeros((min(size, 2 * len(taps)), size))
     for k, tap in enumerate(taps):
-        sources = [mirror(i + k - half, size) for i in range(size)]
-        weights[np.arange(size), sources] += tap
-    return np.asarray(weights**2)
+        for i in range(len(weights)):
+            # The first and the last rows differ from those between, which are all alike.
+            row = i if i < len(weights) // 2 else size - len(weights) + i
+            weights[i, mirror(row + k - half, size)] += tap
+    squares = np.sum(weights**2, axis=1)
+    middle = np.full(size - len(squares), np.sum(taps**2))
+    return np.insert(squares, len(squares) // 2, middle)
+
+
+def _average(image: F32 | F64, weights: F64) -> F64:
+    """Weighted mean of each pixel's neighbours along the first axis, mirrored at the ends."""
+    half = len(weights) // 2
+    padded = np.pad(image, ((half, half), (0, 0)), mode="symmetric")
+    total = sum(w * padded[k : k + len(image)] for k, w in enumerate(weights))
+    return np.asarray(total / weights.sum())
