@@ -19,6 +19,8 @@ from live_smlm.physics.psf.gaussian import AstigmaticPSF
 _CURVE = ("sx0_nm", "sy0_nm", "gx_nm", "gy_nm", "d_nm", "ax", "bx", "ay", "by")
 _SCALE = np.array([100, 100, 100, 100, 100, 0.1, 0.1, 0.1, 0.1])
 """Makes all parameters of order one."""
+_ELLIPTIC = 0.2
+"""ln(sigma_x / sigma_y) that a fifth of the planes must exceed."""
 _STEP = 1e-6
 """For differences."""
 
@@ -104,8 +106,8 @@ def _crossing(planes: PlaneFits) -> float:
     size = planes.sigma_x_nm * planes.sigma_y_nm
     change = np.flatnonzero(ratio[:-1] * ratio[1:] <= 0)
     require(
-        len(change) > 0,
-        "a bead's two widths never meet; this stack is not astigmatic, or focus is not in it",
+        len(change) > 0 and float(np.nanpercentile(np.abs(ratio), 80)) > _ELLIPTIC,
+        "a bead's two widths never cross; this stack is not astigmatic, or focus is not in it",
     )
     i = int(change[np.argmin(size[change])])
     span = ratio[i] - ratio[i + 1]
