@@ -114,22 +114,22 @@ def test_exponential_on_times_are_exponential_with_fractional_ends() -> None:
 def test_four_state_molecules_blink_and_bleach_as_described() -> None:
     """Followed to the end of the pool: each blinks, in sum, for an exponential time."""
     model = FourState(on_frames=1.5, dark_frames=4.0, blinks=2.5)
-    process = model.start(60.0, 4000, rng())
+    process = model.start(600.0, 40_000, rng())
     frame, ids, fraction = run(process, 400)
     later = run(process, 800, power=20.0)
     ids = np.concatenate([ids, later[1]])
     fraction = np.concatenate([fraction, later[2]])
     frame = np.concatenate([frame, later[0] + 400])
     assert process.off == 0
-    assert process.bleached == 4000
+    assert process.bleached == 40_000
     assert len(process.step(5.0)[0]) == 0
 
-    on_time = np.bincount(ids, weights=fraction, minlength=4000).astype(np.float64)
+    on_time = np.bincount(ids, weights=fraction, minlength=40_000).astype(np.float64)
     # Those that were on already at the start are in the steady state, not at their beginning.
-    fresh = np.ones(4000, np.bool_)
+    fresh = np.ones(40_000, np.bool_)
     fresh[ids[frame < 40]] = False
     check_exponential(on_time[fresh], 2.5 * 1.5)
-    seen = np.bincount(ids, minlength=4000)[fresh]
+    seen = np.bincount(ids, minlength=40_000)[fresh]
     error = seen.std() / math.sqrt(len(seen))
     assert seen.mean() == pytest.approx(model.visible_frames, abs=5 * error)
 

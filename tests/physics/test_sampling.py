@@ -58,7 +58,7 @@ def test_normal_follows_its_distribution_out_to_the_tail() -> None:
         assert np.count_nonzero(np.abs(x) > edge) == pytest.approx(expected, abs=5 * expected**0.5)
 
 
-@pytest.mark.parametrize("mean", [0.03, 0.99, 5.3, 9.96, 37.2, 63.99, 64.0, 200.0, 3000.0])
+@pytest.mark.parametrize("mean", [0.03, 0.12, 0.99, 5.3, 9.96, 37.2, 63.99, 64.0, 200.0, 3000.0])
 def test_poisson_counts_fit_their_probabilities(mean: float) -> None:
     counts = np.bincount(draws("poisson", mean).astype(np.int64))
     k = np.arange(len(counts))

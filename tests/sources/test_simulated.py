@@ -7,11 +7,18 @@ from live_smlm.physics.scenario import Scenario
 from live_smlm.physics.simulator import Simulator
 from live_smlm.sources import simulated
 from live_smlm.sources.simulated import SimulatedSource
+from live_smlm.testing.source import SourceContract
 
 
 def simulator() -> Simulator:
     camera = CameraModel(shape=(32, 40), pixel_size_nm=100.0)
     return Scenario(camera=camera, psf=GaussianPSF(130.0), density=1.0, seed=2).simulator()
+
+
+class TestContract(SourceContract):
+    @pytest.fixture(params=[None, 5000.0])
+    def source(self, request: pytest.FixtureRequest) -> FrameSource:
+        return SimulatedSource(simulator(), 150, rate_hz=request.param)
 
 
 def test_it_says_that_it_is_simulated() -> None:
