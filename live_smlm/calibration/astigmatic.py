@@ -81,7 +81,9 @@ def calibrate_astigmatic(
     psf = replace(
         psf, gx_nm=psf.gx_nm + shift, gy_nm=psf.gy_nm + shift, z_min_nm=low, z_max_nm=high
     )
-    return AstigmaticCalibration(psf, beads, planes, z + middle, used)
+    return AstigmaticCalibration(
+        psf, beads, planes, z + middle, used & (np.abs(z) <= half_range_nm)
+    )
 
 
 def _usable(planes: tuple[PlaneFits, ...], z: F64, half_range_nm: float) -> Bool:
