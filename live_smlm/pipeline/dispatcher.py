@@ -101,6 +101,7 @@ class Dispatcher:
         self.ledger = Ledger()
         self.index: I64 = np.zeros(plan.slots, np.int64)
         self.time_s: F64 = np.zeros(plan.slots)
+        self.arrived_s: F64 = np.zeros(plan.slots)
         self.recorded_to = 0
         """Frames before this one are in the raw record (if there is one)."""
         self.ended = False
@@ -131,10 +132,11 @@ class Dispatcher:
         """Whether the next frame may be written into its slot."""
         return self.captured - self._needed_from() < self.plan.slots
 
-    def capture(self, index: int, time_s: float) -> int:
+    def capture(self, index: int, time_s: float, arrived_s: float = 0.0) -> int:
         """Give a frame its stream number; the caller has made sure of room.
 
-        Numbers that the camera's count skips are lost frames.
+        Numbers that the camera's count skips are lost frames. `arrived_s` is on
+        this machine's clock.
         """
         number = self.captured
         missing = index - self._last_index - 1 if number else 0
@@ -143,7 +145,7 @@ class Dispatcher:
             self._gaps.append(number)
             self.ledger.lost += missing
         slot = number % self.plan.slots
-        self.index[slot], self.time_s[slot] = index, time_s
+        self.index[slot], self.time_s[slot], self.arrived_s[slot] = index, time_s, arrived_s
         self._last_index = index
         self.ledger.captured += 1
         return number
@@ -159,6 +161,11 @@ class Dispatcher:
         if chunk is not None:
             self._given[chunk.number] = chunk, lane
         return chunk
+
+    def given(self, number: int) -> Chunk | None:
+        """A chunk that some lane holds."""
+        held = self._given.get(number)
+        return None if held is None else held[0]
 
     def done(self, number: int, lane: Hashable) -> Chunk | None:
         """A lane has answered; None if that chunk is no longer the lane's to answer."""

@@ -27,7 +27,6 @@ from live_smlm.physics.psf.spline import SplinePSF
 from live_smlm.transport.codec import Envelope, MalformedError
 from live_smlm.transport.ring import RingPlan
 
-HELLO = Envelope("hello")
 READY = Envelope("ready")
 FINISH = Envelope("finish")
 

@@ -1,0 +1,95 @@
+"""One lane: one thread, one socket, one opened engine.
+
+A lane says hello, opens what its setup names, and then takes one chunk after
+another until it is told to finish or its owner stops it. It knows neither who
+else works nor what becomes of its answers.
+"""
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import zmq
+
+from live_smlm.core import AnyArray, Engine, EngineContext, FrameBatch, Localizations, require
+from live_smlm.transport import messages
+from live_smlm.transport.codec import Envelope
+from live_smlm.transport.endpoints import Keys, connected, receive, send
+from live_smlm.transport.messages import Answer, Setup, Work
+from live_smlm.transport.ring import FrameRing, attach
+
+POLL_MS = 100
+MakeEngine = Callable[[str], Engine[FrameBatch, Any]]
+"""From what the command line calls it; given by whoever knows where engines are found."""
+Localize = Callable[[FrameBatch], Localizations]
+
+
+def run_lane(
+    address: str,
+    identity: bytes,
+    make_engine: MakeEngine,
+    stop: threading.Event,
+    keys: Keys | None = None,
+    *,
+    context: "zmq.Context[zmq.Socket[bytes]]",
+    sees_ring: bool,
+) -> None:
+    """Work for the hub at `address` until it says finish or `stop` is set.
+
+    `sees_ring` says that the lane runs on the hub's machine, as its child.
+    """
+    with connected(context, zmq.DEALER, address, keys, identity) as socket, ExitStack() as held:
+        send(socket, Envelope("hello", {"sees_ring": sees_ring}))
+        greeting = _next(socket, stop)
+        if greeting is None or greeting.kind == messages.FINISH.kind:
+            return
+        try:
+            ring, engines = _open(messages.read_setup(greeting), make_engine, held)
+        except Exception as error:  # noqa: BLE001 - the hub is told, and decides
+            send(socket, Envelope("cannot", {"reason": _reason(error)}))
+            return
+        send(socket, messages.READY)
+        while (message := _next(socket, stop)) is not None and message.kind == "work":
+            work = messages.read_work(message)
+            send(socket, messages.answer_message(_answer(work, ring, engines)))
+
+
+def _open(
+    setup: Setup, make_engine: MakeEngine, held: ExitStack
+) -> tuple[FrameRing | None, tuple[Localize, Localize]]:
+    """The ring, the engine and the one that stands in for it; closed with `held`."""
+    ring = None if setup.ring is None else held.enter_context(attach(setup.ring))
+    place = EngineContext(camera=setup.camera, psf=setup.psf)
+    main = held.enter_context(make_engine(setup.engine).open(place))
+    if setup.fallback is None:
+        return ring, (main, main)
+    return ring, (main, held.enter_context(make_engine(setup.fallback).open(place)))
+
+
+def _answer(work: Work, ring: FrameRing | None, engines: tuple[Localize, Localize]) -> Answer:
+    try:
+        frames = messages.frames_of(work, _pixels(work, ring))
+        found = engines[work.fallback](frames)
+    except Exception as error:  # noqa: BLE001 - the hub is told, and decides
+        return Answer(chunk=work.chunk, molecules=None, error=_reason(error))
+    return Answer(chunk=work.chunk, molecules=found)
+
+
+def _pixels(work: Work, ring: FrameRing | None) -> AnyArray:
+    if work.pixels is not None:
+        return work.pixels
+    require(ring is not None, "frames were sent neither as pixels nor in a ring")
+    return ring.read(work.begin, len(work.index))  # type: ignore[union-attr] # refused above
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _next(socket: "zmq.Socket[bytes]", stop: threading.Event) -> Envelope | None:
+    """The next message, or None once the lane is to stop."""
+    while not stop.is_set():
+        if socket.poll(POLL_MS):
+            return receive(socket)
+    return None
