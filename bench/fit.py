@@ -57,7 +57,9 @@ def seconds(job: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - began, answer
 
 
-def medians(jobs: Mapping[str, Callable[[], Any]], repetitions: int) -> dict[str, tuple[float, Any]]:
+def medians(
+    jobs: Mapping[str, Callable[[], Any]], repetitions: int
+) -> dict[str, tuple[float, Any]]:
     """Median seconds and last answer of each job, run in turn, after one run to compile."""
     for job in jobs.values():
         job()

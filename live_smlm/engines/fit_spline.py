@@ -70,14 +70,16 @@ def fit_splines(
 def _look(light: F64, start: F32, kind: int, curve: F64, coefficients: F32, planes: F64) -> F64:
     """The best start values (x, y, photons, z, background) by linear least squares per plane.
 
+    Looks at `start` and at the middle, since a phasor errs where light has gaps.
     Photons are 0 in rows where there was nothing to choose.
     """
-    k = len(light)
+    k, n = len(light), planes.size
     image = np.empty((4, k, k))
-    gain, photons = np.empty(planes.size), np.empty(planes.size)
+    gain, photons = np.empty(2 * n), np.empty(2 * n)
     mean = light.mean()
-    for p in range(planes.size):
-        draw(kind, curve, coefficients, start[0], start[1], planes[p], image)
+    for p in range(2 * n):
+        x, y = (start[0], start[1]) if p < n else (0.5 * k, 0.5 * k)
+        draw(kind, curve, coefficients, x, y, planes[p % n], image)
         shape = image[0]
         middle = shape.mean()
         covariance = ((light - mean) * (shape - middle)).sum()
@@ -89,8 +91,8 @@ def _look(light: F64, start: F32, kind: int, curve: F64, coefficients: F32, plan
         best = np.argmax(gain)
         if gain[best] == -np.inf:
             break
-        out[s, 0], out[s, 1], out[s, 3] = start[0], start[1], planes[best]
-        out[s, 2] = max(photons[best], 1.0)
+        out[s, 0], out[s, 1] = (start[0], start[1]) if best < n else (0.5 * k, 0.5 * k)
+        out[s, 2], out[s, 3] = max(photons[best], 1.0), planes[best % n]
         out[s, 4] = max(mean - photons[best] / (k * k), 0.1)
         gain[max(best - 1, 0) : best + 2] = -np.inf
     return out

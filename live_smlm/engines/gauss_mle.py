@@ -9,8 +9,12 @@ from live_smlm.engines.detect_engine import Detect
 from live_smlm.engines.detect_filter import SpotFilter
 from live_smlm.engines.detect_rois import candidates, cut
 from live_smlm.engines.fit_engine import MaximumLikelihood, open_fitter
+from live_smlm.engines.fit_model import SPLINE
 from live_smlm.engines.fit_rois import RoiFitter
 from live_smlm.engines.joint_frame import JointFitter
+
+_FAR_LIGHT = 1.5
+"""Extents of a spline within which light that is left would look like further molecules."""
 
 
 @dataclass(slots=True, eq=False)
@@ -97,5 +101,10 @@ class GaussMle:
         joint = None
         if self.joint:
             sigma = detect.sigma_px(context)
-            joint = JointFitter(spots, fitter, size, sigma, self.joint_rounds, self.threshold)
+            extent = fitter.model.psf.extent_nm / context.camera.pixel_size_nm
+            far = _FAR_LIGHT if fitter.model.kind == SPLINE else 1.0
+            reach = max(size // 2, int(far * extent))
+            joint = JointFitter(
+                spots, fitter, size, reach, sigma, self.joint_rounds, self.threshold
+            )
         yield FrameFit(spots, fitter, size, joint)

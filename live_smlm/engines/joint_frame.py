@@ -30,6 +30,9 @@ class JointFitter:
     spots: SpotFilter
     fitter: RoiFitter
     size: int
+    """Pixels along the cut-outs in which candidates are fitted alone."""
+    reach: int
+    """Pixels on each side of a molecule that its light may reach."""
     sigma_px: float
     rounds: int
     threshold: float
@@ -82,7 +85,7 @@ class JointFitter:
             model.kind,
             model.curve,
             model.coefficients,
-            self.size // 2,
+            self.reach,
             np.array(model.z_range or ()),
             self.threshold**2,
             self.fitter.most,
@@ -95,8 +98,7 @@ class JointFitter:
 
     def _add(self, light: F64, molecule: F64) -> None:
         model = self.fitter.model
-        half = self.size // 2
-        add_light(light, model.kind, model.curve, model.coefficients, half, molecule, 1.0)
+        add_light(light, model.kind, model.curve, model.coefficients, self.reach, molecule, 1.0)
 
     def localizations(self, frames: list[RawPixels], index: I64) -> tuple[Localizations, int]:
         """Molecules of several frames, and how many fits failed."""

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from live_smlm.core import EngineContext, EngineSpec, Localizations, RoiBatch
-from live_smlm.engines.phasor_table import PhasorTable, phasor_table
+from live_smlm.engines.detect_rois import roi_size
+from live_smlm.engines.phasor_table import PhasorTable, misread_px, phasor_table
+
+_WORST_PX = 0.2
+_LEAST_SHARE = 0.6
+"""Of the range of z, over which the ratio of the widths must rise or fall."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,14 +30,17 @@ class Phasor:
         return EngineSpec(name="phasor", consumes=RoiBatch, produces=Localizations)
 
     def unsupported(self, context: EngineContext) -> str | None:
-        """A PSF must be known; one that tells z must do so by its two widths."""
+        """A PSF must be known, be one spot, and tell z, if at all, by its two widths."""
         psf, pixel = context.psf, context.camera.pixel_size_nm
         if psf is None:
             return "it needs the PSF to tell light from background; give --psf"
+        size = roi_size(psf, context.camera)
+        if misread_px(psf, pixel, size) > _WORST_PX:
+            return f"the {psf.name} PSF is not one spot, and a phase misplaces it; use mle"
         if psf.z_range_nm is None:
             return None
-        size = 2 * int(psf.extent_nm / pixel) + 1
-        if not phasor_table(psf, pixel, size).tells_z:
+        table, (low, high) = phasor_table(psf, pixel, size), psf.z_range_nm
+        if not table.tells_z or np.ptp(table.z) < _LEAST_SHARE * (high - low):
             return f"the {psf.name} PSF does not tell z by its widths along x and y; use mle"
         return None
 

@@ -84,6 +84,18 @@ def phasor_table(psf: PSF, pixel_size_nm: float, k: int) -> PhasorTable:
     return PhasorTable(z[part], ratio[part], (mx + my)[part], mean[part])
 
 
+def misread_px(psf: PSF, pixel_size_nm: float, k: int) -> float:
+    """By how much the phase misplaces a molecule 0.4 pixels off the middle, at its worst z."""
+    low, high = psf.z_range_nm or (0.0, 0.0)
+    z = np.linspace(low, high, 9) * (2 / 3)
+    at = 0.5 * k + 0.4
+    place = np.full(len(z), at * pixel_size_nm)
+    image = psf.images(place, place, z, (k, k), pixel_size_nm).value
+    out = np.empty((len(z), COLUMNS), np.float32)
+    phasors(np.ascontiguousarray(image, np.float32), out)
+    return float(np.max(np.abs(out[:, [X, Y]] - at)))
+
+
 def _monotonic(values: F64) -> slice:
     """The longest run around the middle that only rises or only falls."""
     middle = len(values) // 2
