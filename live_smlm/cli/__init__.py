@@ -6,17 +6,19 @@ and shows its traceback.
 """
 
 import sys
+from typing import Any
 
-import click
 import typer
 
 from live_smlm.cli import calibrate, demo, engines, localize, score, simulate
 from live_smlm.core import InputError
 
+# Typer brings its own copy of click or uses the installed one, by version; this finds either's.
+UsageError: Any = typer.BadParameter.__base__
+
 app = typer.Typer(
     name="live-smlm",
     help="Live single-molecule localization beside the microscope.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -32,18 +34,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit code."""
     try:
         app(arguments, standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as help_text:
-        print(help_text.format_message())  # noqa: T201 - the command line speaks
-        return 0
-    except click.ClickException as error:
-        command = getattr(error.ctx, "command_path", "live-smlm") if error.ctx else "live-smlm"
+    except UsageError as error:
+        command = getattr(getattr(error, "ctx", None), "command_path", "live-smlm")
         return _refuse(f"{error.format_message()} (see {command} --help)")
     except InputError as error:
         return _refuse(str(error))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _refuse(f"{where}{error.strerror or error}")
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return 130
     return 0
 

@@ -1,7 +1,7 @@
 """`live-smlm localize MOVIE`: a recorded movie through an engine to a table."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -48,9 +48,7 @@ def localize(
         check_writable(out)
     spec = config.camera_spec(camera)
     source = RecordedSource(movie, lambda shape: config.camera_model(spec, shape, pixel_nm))
-    context = EngineContext(
-        camera=source.info.camera, psf=None if psf is None else config.psf(psf)
-    )
+    context = EngineContext(camera=source.info.camera, psf=None if psf is None else config.psf(psf))
     chain = registry.chain(engine)
     require(
         chain.spec.consumes is FrameBatch and chain.spec.produces is Localizations,
@@ -75,16 +73,20 @@ def through(
     engine: Engine[FrameBatch, Any],
     context: EngineContext,
     threads: int = 0,
+    seen: Callable[[FrameBatch], None] | None = None,
 ) -> tuple[Localizations, float]:
-    """All molecules of a source, in frame order, and the seconds it took."""
+    """All molecules of a source, in frame order, and the seconds it took.
+
+    `seen` is shown every chunk once, in order.
+    """
     started = time.perf_counter()
-    answers = offline.run(
-        source, engine, context, lanes=lanes(threads), chunk_frames=CHUNK_FRAMES
-    )
+    answers = offline.run(source, engine, context, lanes=lanes(threads), chunk_frames=CHUNK_FRAMES)
     parts: list[Localizations] = []
     with _progress(source.info.expected_frames) as advance:
         for chunk, found in answers:
             parts.append(found)
+            if seen is not None:
+                seen(chunk)
             advance(chunk.core.stop - chunk.core.start)
     return concatenate(parts), time.perf_counter() - started
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Annotated, TypeAlias
 
 import typer
@@ -27,7 +28,7 @@ def lanes(threads: int) -> int:
     return threads or os.cpu_count() or 1
 
 
-def tell(answer: dict[str, object], *, as_json: bool) -> None:
+def tell(answer: Mapping[str, object], *, as_json: bool) -> None:
     """Print a command's answer: JSON for programs, lines for people."""
     if as_json:
         print(json.dumps(answer))  # noqa: T201 - the command line speaks

@@ -71,14 +71,14 @@ class Listing:
 
 def listing() -> list[Listing]:
     """Every engine that is installed; a broken one is listed with its error."""
-    return [_row(name, point) for name, point in found().items()]
+    return [_row(name) for name in found()]
 
 
-def _row(name: str, point: EntryPoint) -> Listing:
+def _row(name: str) -> Listing:
     default = name == DEFAULT
     try:
-        spec = point.load().spec
-    except ImportError as error:
+        spec = engine(name).spec
+    except InputError as error:
         return Listing(name=name, arrow="?", devices=(), missing=(str(error),), default=default)
     missing = tuple(m for m in spec.needs if importlib.util.find_spec(m) is None)
     return Listing(
