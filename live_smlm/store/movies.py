@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 
 from live_smlm.core import CameraModel, FrameBatch, RawPixels, require
-from live_smlm.store.replacing import check_place, replacing
+from live_smlm.core.files import check_place, replacing
 
 ENDINGS = (".tif", ".tiff")
 _CLASSIC_BYTES = 2**32 - 2**25

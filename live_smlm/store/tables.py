@@ -6,13 +6,13 @@ A further format is a module under `formats` and a line in `FORMATS`.
 from pathlib import Path
 
 from live_smlm.core import InputError, Localizations, require
+from live_smlm.core.files import check_place
 from live_smlm.store.formats.csv_text import read_header
 from live_smlm.store.formats.own import OWN
 from live_smlm.store.formats.picasso import PICASSO
 from live_smlm.store.formats.pixel_truth import PIXEL_TRUTH
 from live_smlm.store.formats.table_format import TableContext, TableFormat
 from live_smlm.store.formats.thunderstorm import THUNDERSTORM
-from live_smlm.store.replacing import check_place
 
 FORMATS = (OWN, THUNDERSTORM, PIXEL_TRUTH, PICASSO)
 """Where an ending serves several, the first is written unless another is named."""

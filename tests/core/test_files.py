@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from live_smlm.core import InputError
-from live_smlm.core.files import replacing
+from live_smlm.core.files import check_place, replacing
 
 
 def test_success_replaces_the_old_file(tmp_path: Path) -> None:
@@ -39,3 +39,10 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         replacing(tmp_path / "nowhere" / "t.csv"),
     ):
         pass
+
+
+def test_a_place_where_no_file_can_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    check_place(tmp_path / "table.csv")
+    with pytest.raises(InputError, match="folder is a folder; give the name of a file"):
+        check_place(tmp_path / "folder")

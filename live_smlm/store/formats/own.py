@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from live_smlm.core import COLUMNS, AnyArray, Localizations, from_columns, require
+from live_smlm.core.files import replacing
 from live_smlm.store.formats.csv_text import need, read_columns, whole, write_columns
 from live_smlm.store.formats.table_format import TableContext, TableFormat
-from live_smlm.store.replacing import replacing
 
 _IN_NM = ("x", "y", "z", "sigma_x", "sigma_y", "sigma_z")
 OWN_NAMES = {name: f"{name}_nm" if name in _IN_NM else name for name in COLUMNS}

@@ -17,10 +17,10 @@ import h5py
 import numpy as np
 
 from live_smlm.core import AnyArray, InputError, Localizations, from_columns, require
+from live_smlm.core.files import replacing
 from live_smlm.store.formats.csv_text import need
 from live_smlm.store.formats.own import own_columns, standard_columns
 from live_smlm.store.formats.table_format import TableContext, TableFormat
-from live_smlm.store.replacing import replacing
 
 _SAME = {"photons": "photons", "bg": "background", "z": "z_nm", "lpz": "sigma_z_nm"}
 _IN_PIXELS = {

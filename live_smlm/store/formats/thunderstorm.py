@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from live_smlm.core import AnyArray, Localizations, from_columns
+from live_smlm.core.files import replacing
 from live_smlm.store.formats.csv_text import need, read_columns, whole, write_columns
 from live_smlm.store.formats.own import SINGLES, WHOLE, own_columns, standard_columns
 from live_smlm.store.formats.table_format import TableContext, TableFormat
-from live_smlm.store.replacing import replacing
 
 _WRITTEN = {
     "x_nm": "x [nm]",
