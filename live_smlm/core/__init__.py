@@ -14,7 +14,13 @@ from live_smlm.core.localizations import COLUMNS, Localizations, concatenate, em
 from live_smlm.core.metric import History, Metric, Sample
 from live_smlm.core.psf import PSF, PsfImage
 from live_smlm.core.reconstruction import Reconstruction
-from live_smlm.core.source import FrameSource, StreamInfo
+from live_smlm.core.source import (
+    FrameSource,
+    LiveSource,
+    SourceFault,
+    SourceStatus,
+    StreamInfo,
+)
 
 __all__ = [
     "COLUMNS",
@@ -36,6 +42,7 @@ __all__ = [
     "FrameSource",
     "History",
     "InputError",
+    "LiveSource",
     "Localizations",
     "Metric",
     "PsfImage",
@@ -43,6 +50,8 @@ __all__ = [
     "Reconstruction",
     "RoiBatch",
     "Sample",
+    "SourceFault",
+    "SourceStatus",
     "Stop",
     "StopRule",
     "StreamInfo",

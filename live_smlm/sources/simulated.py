@@ -35,6 +35,7 @@ class SimulatedSource:
             frame_interval_s=interval,
             expected_frames=frames,
             simulated=True,
+            can_wait=rate_hz is None,
         )
 
     @property
