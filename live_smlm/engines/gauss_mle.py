@@ -53,7 +53,8 @@ class GaussMle:
     are fitted together: each round looks for more in what the molecules found
     so far leave unexplained, refits neighbours in one fit, and drops those
     whose removal costs less than `threshold` squared in twice the log
-    likelihood. That takes 10 to 40 times as long as without.
+    likelihood. With a round PSF that takes some 6 times as long at 0.1
+    molecules per µm² and 25 times at 1 per µm²; with an astigmatic one, 8 and 65 times.
     """
 
     threshold: float = 4.5

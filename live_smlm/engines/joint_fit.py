@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from live_smlm.core import F32, F64
+from live_smlm.core import F32, F64, I64
 from live_smlm.engines.fit_model import draw
 from live_smlm.engines.joint_solve import factorise, invert_diagonal, substitute
 from live_smlm.physics.jit import jit
@@ -45,7 +45,7 @@ def fit_group(
 
     `theta` holds four parameters per molecule, then the background: start
     values that become the estimates; `error` receives their standard errors.
-    Each molecule is drawn in a window of 2 `reach` + 1 pixels. `depth` is the
+    Each molecule is drawn in a window of 2 `reach` + 1 pixels around its start. `depth` is the
     range of z, empty for a PSF that says nothing about z; `flat` says that the
     background is fitted.
     """
@@ -56,7 +56,8 @@ def fit_group(
     gradient, step, trial = np.empty(size), np.empty(size), np.empty(size)
     counts, base = data.ravel(), known.ravel()
     shape = data.shape
-    _expect(shape, base, kind, curve, coefficients, reach, theta, slopes, model)
+    windows = _windows(theta, reach, shape)
+    _expect(shape, base, kind, curve, coefficients, windows, theta, slopes, model)
     value = _surprise(counts, model)
     damping, converged, steps = 0.0, False, 0
     while steps < most and not converged:
@@ -65,37 +66,73 @@ def fit_group(
         _freeze(information, gradient, depth.size == 0, not flat)
         better = False
         for _ in range(_TRIES):
-            damped[:] = information
-            for a in range(size):
-                damped[a, a] *= 1.0 + damping
-            factorise(damped)
-            substitute(damped, gradient, step)
+            _damped_step(information, gradient, damping, damped, step)
             _limit(theta, step, shape, depth, trial)
-            _expect(shape, base, kind, curve, coefficients, reach, trial, trial_slopes, trial_model)
+            _expect(
+                shape, base, kind, curve, coefficients, windows, trial, trial_slopes, trial_model
+            )
             trial_value = _surprise(counts, trial_model)
             better = trial_value <= value + 1e-9 * abs(value)
             if better:
                 break
-            damping = max(10.0 * damping, 1e-2)
+            damping = max(8.0 * damping, 0.1)
         if not better:
             break
-        length = 0.0
-        for a in range(size):
-            length += information[a, a] * (trial[a] - theta[a]) ** 2
-            theta[a] = trial[a]
+        length = _take(information, trial, theta)
         slopes, trial_slopes = trial_slopes, slopes
         model, trial_model = trial_model, model
         value = trial_value
-        damping = 0.1 * damping if damping > 1e-3 else 0.0
-        converged = length < tolerance * tolerance
+        # A step that damping alone made short says nothing.
+        converged = length < tolerance * tolerance and damping < 1.0
+        damping = 0.25 * damping if damping > 0.02 else 0.0
     _normal_equations(counts, model, slopes, information, gradient)
     _freeze(information, gradient, depth.size == 0, not flat)
     factorise(information)
     invert_diagonal(information, error)
-    chi2 = 0.0
-    for p in range(pixels):
-        chi2 += (counts[p] - model[p]) ** 2 / model[p]
-    return value, chi2, steps, converged
+    return value, _chi2(counts, model), steps, converged
+
+
+@jit
+def _damped_step(information: F64, gradient: F64, damping: float, damped: F64, step: F64) -> None:
+    damped[:] = information
+    for a in range(gradient.size):
+        damped[a, a] *= 1.0 + damping
+    factorise(damped)
+    substitute(damped, gradient, step)
+
+
+@jit
+def _take(information: F64, trial: F64, theta: F64) -> float:
+    """Move to `trial`; return the square of the step in standard errors."""
+    taken, length = trial - theta, 0.0
+    for a in range(theta.size):
+        for b in range(theta.size):
+            length += information[a, b] * taken[a] * taken[b]
+        theta[a] = trial[a]
+    return length
+
+
+@jit
+def _chi2(counts: F64, model: F64) -> float:
+    total = 0.0
+    for p in range(model.size):
+        total += (counts[p] - model[p]) ** 2 / model[p]
+    return total
+
+
+@jit
+def _windows(theta: F64, reach: int, shape: tuple[int, int]) -> I64:
+    """Per molecule the rows and columns (first, beyond) it is drawn in, as it starts.
+
+    They stay during a fit: a window that followed its molecule would make the model jump.
+    """
+    windows = np.empty((theta.size // PER_MOLECULE, 4), np.int64)
+    for m in range(len(windows)):
+        for axis in range(2):
+            first = math.floor(theta[m * PER_MOLECULE + 1 - axis]) - reach
+            windows[m, 2 * axis] = min(max(first, 0), shape[axis] - 1)
+            windows[m, 2 * axis + 1] = max(min(first + 2 * reach + 1, shape[axis]), 1)
+    return windows
 
 
 @jit
@@ -105,28 +142,25 @@ def _expect(
     kind: int,
     curve: F64,
     coefficients: F32,
-    reach: int,
+    windows: I64,
     theta: F64,
     slopes: F64,
     model: F64,
 ) -> None:
     """Fill the expected counts per pixel and their derivatives by every parameter."""
-    rows, columns = shape
-    high, wide = min(rows, 2 * reach + 1), min(columns, 2 * reach + 1)
-    image = np.empty((4, high, wide))
     last = theta.size - 1
     model[:] = base + theta[last]
     slopes[:last] = 0.0
     slopes[last] = 1.0
-    for m in range(last // PER_MOLECULE):
+    for m in range(len(windows)):
         j = m * PER_MOLECULE
         x, y, photons, z = theta[j], theta[j + 1], theta[j + 2], theta[j + 3]
-        top = min(max(math.floor(y) - reach, 0), rows - high)
-        left = min(max(math.floor(x) - reach, 0), columns - wide)
+        top, bottom, left, right = windows[m]
+        image = np.empty((4, bottom - top, right - left))
         draw(kind, curve, coefficients, x - left, y - top, z, image)
-        for r in range(high):
-            start = (top + r) * columns + left
-            for c in range(wide):
+        for r in range(bottom - top):
+            start = (top + r) * shape[1] + left
+            for c in range(right - left):
                 p = start + c
                 model[p] += photons * image[0, r, c]
                 slopes[j, p] = photons * image[1, r, c]
