@@ -199,6 +199,12 @@ class Dispatcher:
         rule = self.plan.overload.value
         return [self._skip(excess, self._unserved, f"overload: rule {rule!r}")]
 
+    def recording_failed(self) -> None:
+        """The raw record takes no more frames: none can be deferred from now on."""
+        rule = self.plan.overload
+        rule = Overload.THIN if rule is Overload.DEFER else rule
+        self.plan = replace(self.plan, recorded=False, overload=rule)
+
     def abandon(self, reason: str) -> list[Settled]:
         """Give every frame that waits or is with a lane its fate now."""
         chunks = [*self._retry, *(chunk for chunk, _ in self._given.values())]

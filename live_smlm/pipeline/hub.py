@@ -7,6 +7,7 @@ come. It waits for nobody but the collector, whose queue is bounded.
 
 import contextlib
 import queue
+import secrets
 import threading
 import time
 from collections import deque
@@ -43,6 +44,8 @@ class Localized:
     molecules: Localizations
     latency_s: F64
     """From the frame's arrival in the ring to the lane's answer."""
+    answered_s: float
+    """When that was, on this machine's clock."""
     fallback: bool
 
 
@@ -77,6 +80,8 @@ class Hub:
     dispatcher: Dispatcher
     ring: FrameRing
     setup: Setup
+    run_name: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Tells workers that outlive a run from one run to the next."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     outcomes: "queue.Queue[Outcome]" = field(default_factory=lambda: queue.Queue(COLLECTOR_QUEUE))
     abort: threading.Event = field(default_factory=threading.Event)
@@ -146,7 +151,15 @@ class Hub:
 
     def _take(self, sender: tuple[int, bytes], message: Envelope) -> None:
         lane = self._lanes.get(sender)
-        if message.kind == "hello":
+        if message.kind == "alive":
+            place, identity = sender
+            send(
+                self._sockets[place],
+                Envelope("alive", {"run": self.run_name}),
+                [identity],
+                wait=False,
+            )
+        elif message.kind == "hello":
             self._welcome(sender, sees_ring=message.values.get("sees_ring") is True)
         elif lane is None:
             return
@@ -179,7 +192,7 @@ class Hub:
         with self.lock:
             if answer.molecules is None:
                 reason = f"engine failed: {answer.error}"
-                self._tell("chunk failed", reason)
+                self.tell("chunk failed", reason)
                 self._ready.extend(self.dispatcher.failed(answer.chunk, lane.identity, reason))
                 return
             slots = self._slots(answer.chunk)
@@ -242,7 +255,7 @@ class Hub:
         if lane in self._idle:
             self._idle.remove(lane)
         reason = f"lane {lane.identity[1].decode(errors='replace')} {why}"
-        self._tell("lane lost", reason)
+        self.tell("lane lost", reason)
         with self.lock:
             self._ready.extend(self.dispatcher.lane_gone(lane.identity, reason))
 
@@ -257,7 +270,8 @@ class Hub:
                 self.outcomes.put_nowait(self._ready[0])
                 self._ready.popleft()
 
-    def _tell(self, what: str, detail: str) -> None:
+    def tell(self, what: str, detail: str) -> None:
+        """Pass an event on; from any thread."""
         self._ready.append(Event(what, detail))
 
 
@@ -276,5 +290,6 @@ def _localized(chunk: Chunk, molecules: Localizations, index: I64, latency_s: F6
         index=index,
         molecules=molecules,
         latency_s=latency_s,
+        answered_s=time.monotonic(),
         fallback=chunk.fallback,
     )

@@ -1,0 +1,141 @@
+"""The thread behind the lanes: order, then store, then everybody who watches.
+
+What is stored is acknowledged. When storing fails the collector keeps what it
+has and tries again; meanwhile its queue fills, the lanes rest and the overload
+rule acts. If the store stays broken the run is to end, and what was not stored
+is told apart in the record.
+"""
+
+import queue
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from live_smlm.core import I64, Localizations
+from live_smlm.pipeline.dispatcher import Settled
+from live_smlm.pipeline.hub import Event, Finished, Localized, Outcome
+from live_smlm.pipeline.latency import Latencies
+from live_smlm.pipeline.ledger import Tally
+from live_smlm.pipeline.sequencer import Sequencer
+
+STORE_PATIENCE_S = 20.0
+_RETRY_S = 0.25
+_IDLE_S = 0.1
+
+
+class Store(Protocol):
+    """Where localizations stay."""
+
+    def append(self, first: int, count: int, index: I64, molecules: Localizations) -> None:
+        """Keep the molecules of these frames; OSError if that cannot be."""
+
+
+class Watcher(Protocol):
+    """Somebody who is told; must not wait for anything."""
+
+    def frames(self, localized: Localized) -> None:
+        """Molecules of the next frames, stored already."""
+
+    def event(self, event: Event) -> None:
+        """Something happened."""
+
+    def tick(self) -> None:
+        """Time passes: at least ten times a second while nothing else happens."""
+
+
+@dataclass(slots=True)
+class Collector:
+    """State of the collector's thread; others read its counters only."""
+
+    outcomes: "queue.Queue[Outcome]"
+    store: Store
+    watchers: tuple[Watcher, ...]
+    give_up: Callable[[str], None]
+    """Called once when the store stays broken: the run is to be aborted."""
+    stored: int = 0
+    """Frames whose molecules are in the store."""
+    molecules: int = 0
+    localized: Latencies = field(default_factory=Latencies)
+    published: Latencies = field(default_factory=Latencies)
+    broken: str | None = None
+    """Why the store takes no more."""
+    unstored: list[tuple[int, int]] = field(default_factory=list)
+    """Frames (first, count) that were localized in vain."""
+    _order: Sequencer[Localized | Settled] = field(default_factory=Sequencer)
+
+    def run(self) -> None:
+        """Collect until the hub has no more."""
+        while True:
+            try:
+                outcome = self.outcomes.get(timeout=_IDLE_S)
+            except queue.Empty:
+                self._tick()
+                continue
+            if isinstance(outcome, Finished):
+                return
+            self._take(outcome)
+            self._tick()
+
+    def _take(self, outcome: Localized | Settled | Event) -> None:
+        if isinstance(outcome, Event):
+            self._tell(outcome)
+            return
+        if isinstance(outcome, Settled):
+            last = outcome.first + outcome.count - 1
+            detail = f"frames {outcome.first} to {last}: {outcome.reason}"
+            self._tell(Event(outcome.fate.value, detail))
+        for ready in self._order.push(outcome.first, outcome.count, outcome):
+            if isinstance(ready, Localized):
+                self._keep(ready)
+
+    def _keep(self, localized: Localized) -> None:
+        if not self._stored(localized):
+            self.unstored.append((localized.first, localized.count))
+            return
+        self.stored += localized.count
+        self.molecules += len(localized.molecules)
+        self.localized.add(localized.latency_s)
+        for watcher in self.watchers:
+            watcher.frames(localized)
+        self.published.add(localized.latency_s + (time.monotonic() - localized.answered_s))
+
+    def _stored(self, localized: Localized) -> bool:
+        """Store, again and again while that may help."""
+        started = time.monotonic()
+        told = False
+        while self.broken is None:
+            try:
+                self.store.append(
+                    localized.first, localized.count, localized.index, localized.molecules
+                )
+            except OSError as error:
+                if not told:
+                    self._tell(Event("store failed", f"{error}; trying again"))
+                    told = True
+                if time.monotonic() - started > STORE_PATIENCE_S:
+                    self.broken = f"localizations cannot be stored: {error}"
+                    self._tell(Event("store broken", self.broken))
+                    self.give_up(self.broken)
+                self._tick()
+                time.sleep(_RETRY_S)
+            else:
+                return True
+        return False
+
+    def _tell(self, event: Event) -> None:
+        for watcher in self.watchers:
+            watcher.event(event)
+
+    def _tick(self) -> None:
+        for watcher in self.watchers:
+            watcher.tick()
+
+
+def acknowledged(tally: Tally, unstored: int, *, recorded: bool) -> Tally:
+    """The ledger as the record must say it: what was not stored is not localized."""
+    if recorded:
+        return replace(
+            tally, localized=tally.localized - unstored, deferred=tally.deferred + unstored
+        )
+    return replace(tally, localized=tally.localized - unstored, shed=tally.shed + unstored)
