@@ -1,0 +1,230 @@
+"""The record of a run: `run.json`, as it stands, and `events.jsonl`, as it went.
+
+`run.json` is written whole at the start, every few seconds and at the end, so
+after a kill it says "running" and how far the run had come a moment before.
+Events are handed to the operating system line by line.
+"""
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from live_smlm.core import InputError, require
+from live_smlm.core.files import replacing
+from live_smlm.store.append_file import AppendFile
+from live_smlm.store.json_text import one_line, plain, several_lines, utc_now
+from live_smlm.store.run_folder import check_run, events_path, record_path
+
+EVERY_S = 2.0
+_TOLD = ("live-smlm", "numpy", "numba", "pyarrow", "pyzmq", "pymmcore", "pycromanager")
+
+
+class Finish(Enum):
+    """How a run ended, or that it has not."""
+
+    RUNNING = "running"
+    """Also after a kill: the dead write nothing."""
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    CANCELED = "canceled"
+    ERRORED = "errored"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameCounts:
+    """The ledger in numbers."""
+
+    captured: int = 0
+    localized: int = 0
+    deferred: int = 0
+    shed: int = 0
+    lost: int = 0
+
+    @property
+    def waiting(self) -> int:
+        """Captured frames whose fate is open: none at the end."""
+        return self.captured - self.localized - self.deferred - self.shed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What is known of a run before its first frame."""
+
+    engine: str
+    source: str
+    simulated: bool
+    config: Mapping[str, Any]
+    camera: Mapping[str, Any]
+    """As `CameraModel.describe()` tells it."""
+    model_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run has come."""
+
+    frames: FrameCounts = field(default_factory=FrameCounts)
+    molecules: int = 0
+    latency_ms: Mapping[str, float] = field(default_factory=dict)
+    """`p50` and `p99` from capture to localized; absent before the first."""
+    rate_mpx_s: float | None = None
+    deferred: tuple[tuple[int, int], ...] = ()
+    """Stream numbers (first, stop)."""
+    shed: tuple[tuple[int, int], ...] = ()
+
+
+class RunRecord:
+    """The record of a run that goes on; leaving it without `end` says that it errored."""
+
+    def __init__(self, folder: Path, about: About, *, every_s: float = EVERY_S) -> None:
+        self._path = record_path(folder)
+        self._about = about
+        self._every_s = every_s
+        self._started = utc_now()
+        self._written_s = 0.0
+        self._progress = Progress()
+        self._ended = False
+
+    def __enter__(self) -> Self:
+        self._write(Finish.RUNNING, "")
+        return self
+
+    def update(self, progress: Progress) -> None:
+        """Take note; written every few seconds."""
+        self._progress = progress
+        if time.monotonic() - self._written_s >= self._every_s:
+            self._write(Finish.RUNNING, "")
+
+    def end(self, finish: Finish, reason: str, progress: Progress) -> None:
+        """How it ended; every captured frame has its fate by now."""
+        counts = progress.frames
+        if counts.waiting:
+            raise ValueError(f"the run ends with {counts.waiting} frames without a fate: {counts}")
+        if finish is Finish.RUNNING:
+            raise ValueError("a run cannot end as running")
+        self._progress = progress
+        self._write(finish, reason)
+        self._ended = True
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self._ended:
+            told = " ".join(str(error).split()) or repr(error)
+            reason = told if error is not None else "ended without saying how"
+            self._write(Finish.ERRORED, reason)
+
+    def _write(self, finish: Finish, reason: str) -> None:
+        text = several_lines(self._content(finish, reason))
+        with replacing(self._path) as draft, draft.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            if finish is not Finish.RUNNING:
+                os.fsync(file.fileno())
+        self._written_s = time.monotonic()
+
+    def _content(self, finish: Finish, reason: str) -> dict[str, Any]:
+        about, so_far = self._about, self._progress
+        counts = so_far.frames
+        return {
+            "finish": finish,
+            "reason": reason,
+            "started": self._started,
+            "ended": None if finish is Finish.RUNNING else utc_now(),
+            "frames": {**plain(counts), "waiting": counts.waiting},
+            "molecules": so_far.molecules,
+            "latency_ms": {key: so_far.latency_ms.get(key) for key in ("p50", "p99")},
+            "rate_mpx_s": so_far.rate_mpx_s,
+            "engine": about.engine,
+            "source": about.source,
+            "simulated": about.simulated,
+            "model_hash": about.model_hash,
+            "camera": about.camera,
+            "ranges": {"deferred": so_far.deferred, "shed": so_far.shed},
+            "versions": versions(),
+            "config": about.config,
+        }
+
+
+class EventLog:
+    """What happened, a line of JSON each; goes on where the file ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = events_path(folder)
+        self._file: AppendFile | None = None
+
+    def __enter__(self) -> Self:
+        keep = None
+        if self._path.exists():
+            keep = self._path.read_bytes().rfind(b"\n") + 1  # a kill may have cut the last line
+        self._file = AppendFile(self._path, keep=keep)
+        return self
+
+    def append(self, what: str, **values: Any) -> None:
+        """Write an event with the time; on return it is with the operating system."""
+        require(self._file is not None, f"{self._path} is not open; use it in a with statement")
+        line = one_line({"time": utc_now(), "what": what, **values})
+        if self._file is not None:
+            self._file.append(line)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def read_run(folder: str | Path) -> dict[str, Any]:
+    """What `run.json` says."""
+    folder = Path(folder)
+    check_run(folder)
+    path = record_path(folder)
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is damaged ({error}); restore it from a copy") from error
+    if not isinstance(said, dict) or "finish" not in said:
+        raise InputError(f"{path} is no record of a run; give the folder of a run")
+    return said
+
+
+def write_run(folder: str | Path, said: Mapping[str, Any]) -> None:
+    """Replace `run.json`: for a run that is completed later."""
+    with replacing(record_path(Path(folder))) as draft:
+        draft.write_text(several_lines(said), encoding="utf-8")
+
+
+def read_events(folder: str | Path) -> list[dict[str, Any]]:
+    """The events of a run in order; a last line that is cut is left out."""
+    path = events_path(Path(folder))
+    if not path.exists():
+        return []
+    whole, _, _ = path.read_bytes().rpartition(b"\n")
+    return [json.loads(line) for line in whole.splitlines()]
+
+
+def versions() -> dict[str, str]:
+    """Of ourselves, what we stand on, and the machine."""
+    told = {"python": platform.python_version(), "platform": f"{sys.platform} {platform.machine()}"}
+    for name in _TOLD:
+        try:
+            told[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return told
