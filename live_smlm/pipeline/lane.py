@@ -10,9 +10,18 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
+import numpy as np
 import zmq
 
-from live_smlm.core import AnyArray, Engine, EngineContext, FrameBatch, Localizations, require
+from live_smlm.core import (
+    AnyArray,
+    CameraModel,
+    Engine,
+    EngineContext,
+    FrameBatch,
+    Localizations,
+    require,
+)
 from live_smlm.transport import messages
 from live_smlm.transport.codec import Envelope
 from live_smlm.transport.endpoints import Keys, connected, receive, send
@@ -60,11 +69,26 @@ def _open(
 ) -> tuple[FrameRing | None, tuple[Localize, Localize]]:
     """The ring, the engine and the one that stands in for it; closed with `held`."""
     ring = None if setup.ring is None else held.enter_context(attach(setup.ring))
-    place = EngineContext(camera=setup.camera, psf=setup.psf)
-    main = held.enter_context(make_engine(setup.engine).open(place))
+    main = _opened(make_engine(setup.engine), setup, held)
     if setup.fallback is None:
         return ring, (main, main)
-    return ring, (main, held.enter_context(make_engine(setup.fallback).open(place)))
+    return ring, (main, _opened(make_engine(setup.fallback), setup, held))
+
+
+def _opened(engine: Engine[FrameBatch, Any], setup: Setup, held: ExitStack) -> Localize:
+    """The engine's function, called once: what is compiled or loaded late is so before frame 0."""
+    localize = held.enter_context(engine.open(EngineContext(camera=setup.camera, psf=setup.psf)))
+    localize(_trial(setup.camera, engine.spec.halo))
+    return localize
+
+
+def _trial(camera: CameraModel, halo: tuple[int, int]) -> FrameBatch:
+    """A frame with one bright spot in the middle."""
+    n = 1 + sum(halo)
+    pixels = np.full((n, *camera.shape), np.median(camera.offset_adu) + 10).astype(np.uint16)
+    row, column = (side // 2 for side in camera.shape)
+    pixels[:, max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] += 100
+    return FrameBatch(pixels, np.arange(n), np.arange(n, dtype=np.float64), halo)
 
 
 def _answer(work: Work, ring: FrameRing | None, engines: tuple[Localize, Localize]) -> Answer:

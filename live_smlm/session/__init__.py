@@ -1,0 +1,6 @@
+"""One run from the first frame to the record: the only room that knows every stage."""
+
+from live_smlm.session.plan import Control, Finish, Outcome, RunPlan, Topology
+from live_smlm.session.run import Session
+
+__all__ = ["Control", "Finish", "Outcome", "RunPlan", "Session", "Topology"]

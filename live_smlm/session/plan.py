@@ -1,0 +1,106 @@
+"""What a run is to do, the hand on it while it runs, and what came of it."""
+
+import threading
+from dataclasses import dataclass, field
+from enum import Enum
+
+from live_smlm.core import PSF
+from live_smlm.pipeline.dispatcher import Overload
+from live_smlm.pipeline.ledger import Tally
+from live_smlm.transport.endpoints import Keys
+
+
+class Topology(Enum):
+    """Where the workers of this machine live."""
+
+    THREADS = "threads"
+    PROCESSES = "processes"
+    NONE = "none"
+    """Workers come from elsewhere."""
+
+
+class Finish(Enum):
+    """How a run ended."""
+
+    COMPLETED = "completed"
+    """The source came to its end."""
+    STOPPED = "stopped"
+    """Somebody, or a rule, asked to stop; everything was kept."""
+    CANCELED = "canceled"
+    """Somebody aborted."""
+    ERRORED = "errored"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """How to run, apart from the source and the places of storage."""
+
+    engine: str
+    psf: PSF | None = None
+    fallback: str | None = None
+    topology: Topology = Topology.THREADS
+    workers: int = 1
+    lanes: int = 2
+    """Per worker."""
+    ring_mb: float = 256.0
+    chunk_frames: int = 16
+    overload: Overload = Overload.WAIT
+    most_frames: int | None = None
+    most_seconds: float | None = None
+    listen: tuple[str, ...] = ()
+    """Where workers from other machines may come, `tcp://host:port`."""
+    status: str = "tcp://127.0.0.1:*"
+    keys: Keys | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run came to."""
+
+    finish: Finish
+    reason: str
+    tally: Tally
+    molecules: int
+    latency_ms: dict[str, float | None]
+    rate_mpx_s: float
+    seconds: float
+    deferred: list[tuple[int, int]]
+    """(first, stop) stream numbers; shed alike."""
+    shed: list[tuple[int, int]]
+
+
+@dataclass(slots=True)
+class Control:
+    """The hand on a running session; every method returns at once and may be called twice."""
+
+    _reason: str | None = None
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _abort: threading.Event = field(default_factory=threading.Event)
+
+    def stop(self, reason: str) -> None:
+        """End the acquisition; localize what was captured; keep everything."""
+        if self._reason is None:
+            self._reason = reason
+        self._stop.set()
+
+    def abort(self, reason: str) -> None:
+        """End now; frames that wait are deferred or shed."""
+        if self._reason is None or not self._abort.is_set():
+            self._reason = reason
+        self._abort.set()
+        self._stop.set()
+
+    @property
+    def reason(self) -> str | None:
+        """Why, in words, if somebody asked."""
+        return self._reason
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody asked for the end."""
+        return self._stop.is_set()
+
+    @property
+    def aborting(self) -> bool:
+        """Whether somebody asked for it now."""
+        return self._abort.is_set()

@@ -1,0 +1,319 @@
+"""The stages of one run, put together.
+
+Started in order (workers before the camera) and taken down in order,
+whatever happens. Two endings: `stop` drains and keeps everything; `abort`
+gives waiting frames up (to the raw record, where there is one).
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import zmq
+
+from live_smlm.core import EngineContext, FrameBatch, FrameSource, Localizations, require
+from live_smlm.engines import registry
+from live_smlm.pipeline import supervisor
+from live_smlm.pipeline.collector import Collector, Store, Watcher, acknowledged
+from live_smlm.pipeline.dispatcher import Dispatcher, Overload, Plan
+from live_smlm.pipeline.feed import Feed
+from live_smlm.pipeline.hub import Hub
+from live_smlm.pipeline.lane import MakeEngine
+from live_smlm.pipeline.ledger import Fate, Tally
+from live_smlm.pipeline.publisher import Publisher
+from live_smlm.pipeline.recorder import Raw, Recorder
+from live_smlm.pipeline.worker import Place
+from live_smlm.session.plan import Control, Finish, Outcome, RunPlan, Topology
+from live_smlm.transport import ring as ring_memory
+from live_smlm.transport.endpoints import Keys, bound
+from live_smlm.transport.messages import Setup
+
+READY_PATIENCE_S = 120.0
+_LOOK_S = 0.05
+
+
+def make_engines() -> MakeEngine:
+    """How worker processes find engines: by name, in their own registry."""
+    return registry.chain
+
+
+@dataclass(slots=True)
+class Session:
+    """The stages of one run, put together; `run` does it."""
+
+    source: FrameSource
+    plan: RunPlan
+    store: Store
+    raw: Raw | None = None
+    watchers: tuple[Watcher, ...] = ()
+    control: Control = field(default_factory=Control)
+    make_engine: MakeEngine = registry.chain
+    started: Callable[["Session"], None] = lambda _: None
+    """Called once workers are ready and addresses known, before the first frame."""
+    status_address: str = ""
+    addresses: list[str] = field(default_factory=list)
+    _hub: Hub = field(init=False)
+    _collector: Collector = field(init=False)
+    _feed: Feed = field(init=False)
+    _recorder: Recorder | None = field(init=False, default=None)
+    _reason: tuple[Finish, str] | None = field(init=False, default=None)
+    _since_s: float = field(init=False, default=0.0)
+    _elapsed_s: float = field(init=False, default=0.0)
+
+    def run(self) -> Outcome:
+        """Run to the end. Refuses what cannot work before the source is opened."""
+        engine = self._check()
+        shape = self.source.info.camera.shape
+        dtype = "uint8" if self.source.info.camera.bits <= 8 else "uint16"
+        ring_plan = ring_memory.plan(shape, dtype, self.plan.ring_mb)
+        dispatcher = Dispatcher(
+            Plan(
+                slots=ring_plan.slots,
+                chunk_frames=min(self.plan.chunk_frames, max(1, ring_plan.slots // 4)),
+                halo=engine.spec.halo,
+                overload=self.plan.overload,
+                recorded=self.raw is not None,
+            )
+        )
+        with zmq.Context() as context, ring_memory.create(ring_plan) as ring:
+            setup = Setup(
+                engine=self.plan.engine,
+                fallback=self.plan.fallback,
+                camera=self.source.info.camera,
+                psf=self.plan.psf,
+                ring=ring_plan,
+            )
+            self._hub = Hub(dispatcher, ring, setup)
+            self._feed = Feed(self.source, self._hub, self.plan.most_frames)
+            self._recorder = None if self.raw is None else Recorder(self._hub, self.raw)
+            return self._served(context)
+
+    def state(self) -> dict[str, Any]:
+        """The numbers of this moment, as plain values."""
+        tally = self._tally()
+        elapsed = self._elapsed_s or (time.monotonic() - self._since_s if self._since_s else 0)
+        return {
+            "simulated": self.source.info.simulated,
+            "source": self.source.info.name,
+            "engine": self.plan.engine,
+            "captured": tally.captured,
+            "localized": tally.localized,
+            "deferred": tally.deferred,
+            "shed": tally.shed,
+            "lost": tally.lost,
+            "waiting": tally.waiting,
+            "molecules": self._collector.molecules,
+            "frames_s": tally.captured / elapsed if elapsed else 0.0,
+            "elapsed_s": elapsed,
+            "lanes": self._hub.lanes,
+            "latency_ms": self._latencies(),
+            "overload": self.plan.overload.value,
+            "stopping": self.control.stopping,
+        }
+
+    def _check(self) -> Any:
+        engine = self.make_engine(self.plan.engine)
+        place = EngineContext(camera=self.source.info.camera, psf=self.plan.psf)
+        engines = [engine]
+        if self.plan.overload is Overload.FALLBACK:
+            require(
+                self.plan.fallback is not None, "overload rule 'fallback' needs a fallback engine"
+            )
+        if self.plan.fallback is not None:
+            engines.append(self.make_engine(self.plan.fallback))
+        for one in engines:
+            spec = one.spec
+            require(
+                spec.consumes is FrameBatch and spec.produces is Localizations,
+                f"engine {spec.name!r} is {spec.arrow}; a run needs FrameBatch -> Localizations",
+            )
+            reason = one.unsupported(place)
+            require(reason is None, f"engine {spec.name!r} cannot run: {reason}")
+        require(
+            self.source.info.can_wait or self.plan.overload is not Overload.WAIT,
+            "overload rule 'wait' is for files and free-running simulations; a camera cannot "
+            "wait: choose defer, thin or fallback",
+        )
+        return engine
+
+    def _served(self, context: "zmq.Context[zmq.Socket[bytes]]") -> Outcome:
+        """With sockets, workers and threads around the run itself."""
+        listen: dict[str, Keys | None] = {"tcp://127.0.0.1:*": None}
+        listen |= dict.fromkeys(self.plan.listen, self.plan.keys)
+        with (
+            self._hub.listening(context, listen) as self.addresses,
+            bound(context, zmq.PUB, self.plan.status, self.plan.keys) as status,
+        ):
+            self.status_address = status.getsockopt_string(zmq.LAST_ENDPOINT)
+            publisher = Publisher(status, self.state)
+            watchers = (*self.watchers, publisher)
+            self._collector = Collector(self._hub.outcomes, self.store, watchers, self._give_up)
+            with self._working():
+                self._watch()
+            publisher.finish()
+            return self._outcome()
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[None]:
+        """Hub, collector and workers; on exit they end in the order in which frames walk."""
+        hub = threading.Thread(target=self._hub.run, name="hub")
+        collector = threading.Thread(target=self._collector.run, name="collector")
+        hub.start()
+        collector.start()
+        try:
+            with self._workers():
+                try:
+                    yield
+                finally:
+                    self._let_end()
+                    hub.join()
+        finally:
+            collector.join()
+
+    def _let_end(self) -> None:
+        """Make sure that the hub ends, even where the source was never opened."""
+        with self._hub.lock:
+            if self._hub.dispatcher.ended:
+                return
+            self._hub.dispatcher.end()
+        self._hub.abort.set()
+
+    def _workers(self) -> contextlib.AbstractContextManager[None]:
+        places = [
+            Place(
+                address=self.addresses[0],
+                name=f"worker-{number}",
+                lanes=self.plan.lanes,
+                sees_ring=True,
+            )
+            for number in range(self.plan.workers)
+        ]
+        if self.plan.topology is Topology.THREADS:
+            return supervisor.threads(places, self.make_engine)
+        if self.plan.topology is Topology.PROCESSES:
+            return supervisor.processes(places, make_engines, self._hub)
+        return contextlib.nullcontext()
+
+    def _watch(self) -> None:
+        """Start the camera once somebody can work; wait for the end of the frames."""
+        self._await_lanes()
+        if self._reason is not None:
+            return
+        self.started(self)
+        self._since_s = time.monotonic()
+        feed = threading.Thread(target=self._feed.run, name="source")
+        recorder = None
+        if self._recorder is not None:
+            recorder = threading.Thread(target=self._recorder.run, name="recorder")
+            recorder.start()
+        feed.start()
+        try:
+            self._wait_for(feed)
+        finally:
+            self._feed.stop.set()
+            feed.join()
+            if recorder is not None:
+                recorder.join()
+            self._elapsed_s = time.monotonic() - self._since_s
+
+    def _await_lanes(self) -> None:
+        """Until a lane is ready, or none can be."""
+        deadline = time.monotonic() + READY_PATIENCE_S
+        while not self._hub.lanes:
+            if self._hub.refused is not None:
+                self._fail(f"engine cannot be opened: {self._hub.refused}")
+            elif self.control.stopping:
+                self._reason = Finish.CANCELED, self.control.reason or "asked to stop"
+            elif time.monotonic() > deadline and self.plan.topology is not Topology.NONE:
+                self._fail(f"no worker was ready within {READY_PATIENCE_S:g} s")
+            if self._reason is not None:
+                return
+            time.sleep(_LOOK_S)
+
+    def _wait_for(self, feed: threading.Thread) -> None:
+        """Until all frames have their fate; passes requests to stop on."""
+        dispatcher = self._hub.dispatcher
+        while feed.is_alive() or not self._finished():
+            if self.control.aborting:
+                self._hub.abort.set()
+            limit = self.plan.most_seconds
+            if limit is not None and time.monotonic() - self._since_s > limit:
+                self._feed.stop.set()
+            if self.control.stopping:
+                self._feed.stop.set()
+            if self._hub.abort.is_set() and not feed.is_alive():
+                break
+            time.sleep(_LOOK_S if dispatcher.captured else _LOOK_S / 5)
+
+    def _finished(self) -> bool:
+        with self._hub.lock:
+            return self._hub.dispatcher.finished
+
+    def _give_up(self, why: str) -> None:
+        self._fail(why)
+        self.control.abort(why)
+
+    def _fail(self, why: str) -> None:
+        if self._reason is None:
+            self._reason = Finish.ERRORED, why
+
+    def _how(self) -> tuple[Finish, str]:
+        """How the run ended and why, in words."""
+        if self._reason is not None:
+            return self._reason
+        if self._feed.error is not None:
+            return Finish.ERRORED, f"source: {self._feed.error}"
+        if self.control.aborting:
+            return Finish.CANCELED, self.control.reason or "aborted"
+        if self.control.stopping:
+            return Finish.STOPPED, self.control.reason or "asked to stop"
+        return Finish.COMPLETED, self._limit()
+
+    def _limit(self) -> str:
+        captured = self._hub.dispatcher.captured
+        if self.plan.most_frames is not None and captured >= self.plan.most_frames:
+            return f"{captured} frames were asked for"
+        seconds = self.plan.most_seconds
+        if seconds is not None and self._elapsed_s >= seconds:
+            return f"{seconds:g} seconds were asked for"
+        return "the source ended"
+
+    def _tally(self) -> Tally:
+        """The ledger; what could not be stored is not localized."""
+        unstored = sum(count for _, count in self._collector.unstored)
+        with self._hub.lock:
+            return acknowledged(
+                self._hub.dispatcher.ledger.tally,
+                unstored,
+                recorded=self._hub.dispatcher.plan.recorded,
+            )
+
+    def _latencies(self) -> dict[str, float | None]:
+        localized, published = self._collector.localized, self._collector.published
+        return {
+            "p50": localized.percentile_ms(50),
+            "p99": localized.percentile_ms(99),
+            "published_p50": published.percentile_ms(50),
+            "published_p99": published.percentile_ms(99),
+        }
+
+    def _outcome(self) -> Outcome:
+        finish, reason = self._how()
+        tally = self._tally()
+        rows, columns = self.source.info.camera.shape
+        ledger = self._hub.dispatcher.ledger
+        rate = tally.localized * rows * columns / 1e6 / self._elapsed_s if self._elapsed_s else 0.0
+        return Outcome(
+            finish=finish,
+            reason=reason,
+            tally=tally,
+            molecules=self._collector.molecules,
+            latency_ms=self._latencies(),
+            rate_mpx_s=rate,
+            seconds=self._elapsed_s,
+            deferred=ledger.ranges(Fate.DEFERRED),
+            shed=ledger.ranges(Fate.SHED),
+        )
