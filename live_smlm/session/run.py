@@ -28,7 +28,7 @@ from live_smlm.pipeline.recorder import Raw, Recorder
 from live_smlm.pipeline.worker import Place
 from live_smlm.session.plan import Control, Finish, Outcome, RunPlan, Topology
 from live_smlm.transport import ring as ring_memory
-from live_smlm.transport.endpoints import Keys, bound
+from live_smlm.transport.endpoints import Keys, bound, doorkeeper, is_loopback
 from live_smlm.transport.messages import Setup
 
 READY_PATIENCE_S = 120.0
@@ -144,8 +144,9 @@ class Session:
         listen: dict[str, Keys | None] = {"tcp://127.0.0.1:*": None}
         listen |= dict.fromkeys(self.plan.listen, self.plan.keys)
         with (
+            doorkeeper(context, self.plan.keys),
             self._hub.listening(context, listen) as self.addresses,
-            bound(context, zmq.PUB, self.plan.status, self.plan.keys) as status,
+            bound(context, zmq.PUB, self.plan.status, self._status_keys()) as status,
         ):
             self.status_address = status.getsockopt_string(zmq.LAST_ENDPOINT)
             publisher = Publisher(status, self.state)
@@ -155,6 +156,10 @@ class Session:
                 self._watch()
             publisher.finish()
             return self._outcome()
+
+    def _status_keys(self) -> Keys | None:
+        """Whoever watches from this machine needs none."""
+        return None if is_loopback(self.plan.status) else self.plan.keys
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:

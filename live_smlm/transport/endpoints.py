@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import zmq
 import zmq.auth
+from zmq.auth.thread import ThreadAuthenticator
 
 from live_smlm.core import InputError, require
 from live_smlm.transport.codec import Envelope, MalformedError, Part, pack, unpack
@@ -21,12 +22,15 @@ QUEUE = 1000
 """Messages that a socket holds before it blocks (or drops, for PUB)."""
 LARGEST_MESSAGE = 1 << 30
 _KEY_BYTES = 40
+_DOMAIN = "live-smlm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
     """One side's CURVE keys, Z85 text."""
 
+    folder: Path
+    """Who has a public key in here may come in."""
     public: bytes
     secret: bytes
     server: bytes
@@ -54,7 +58,7 @@ def read_keys(folder: Path, name: str) -> Keys:
         ) from error
     if secret is None or len(secret) != _KEY_BYTES:
         raise InputError(f"{folder / name}.key_secret holds no secret key; make new keys")
-    return Keys(public=public, secret=secret, server=server)
+    return Keys(folder=folder, public=public, secret=secret, server=server)
 
 
 def is_loopback(address: str) -> bool:
@@ -87,17 +91,32 @@ def check_address(address: str, keys: Keys | None, *, binds: bool) -> None:
 
 
 @contextlib.contextmanager
+def doorkeeper(context: "zmq.Context[zmq.Socket[bytes]]", keys: Keys | None) -> Iterator[None]:
+    """While open, the context's keyed sockets admit only peers whose keys are in the folder."""
+    if keys is None:
+        yield
+        return
+    keeper = ThreadAuthenticator(context)
+    keeper.start()
+    try:
+        keeper.configure_curve(domain=_DOMAIN, location=keys.folder)
+        yield
+    finally:
+        keeper.stop()
+
+
+@contextlib.contextmanager
 def bound(
     context: "zmq.Context[zmq.Socket[bytes]]", kind: int, address: str, keys: Keys | None = None
 ) -> Iterator["zmq.Socket[bytes]"]:
     """A socket that listens; `socket.last_endpoint` tells a port left open as `:*`."""
     check_address(address, keys, binds=True)
     with _socket(context, kind) as socket:
-        if keys is not None and not is_loopback(address):
+        if keys is not None:
             socket.curve_secretkey = keys.secret
             socket.curve_publickey = keys.public
             socket.curve_server = True
-            socket.zap_domain = b"live-smlm"
+            socket.zap_domain = _DOMAIN.encode()
         try:
             socket.bind(address)
         except zmq.ZMQError as error:
@@ -120,7 +139,7 @@ def connected(
     with _socket(context, kind) as socket:
         if identity is not None:
             socket.identity = identity
-        if keys is not None and not is_loopback(address):
+        if keys is not None:
             socket.curve_secretkey = keys.secret
             socket.curve_publickey = keys.public
             socket.curve_serverkey = keys.server
