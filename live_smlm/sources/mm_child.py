@@ -1,0 +1,120 @@
+"""The process that owns the bridge to a running Micro-Manager.
+
+A call to a dead server never returns, so it is made where it can be killed.
+Frames and signs of life leave through one pipe, from the thread that pops;
+requests come through another, each with an answer.
+"""
+
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from multiprocessing.connection import Connection
+from typing import Any, TypeAlias
+
+from live_smlm.core import InputError, SourceFault
+from live_smlm.sources import mm_errors
+from live_smlm.sources.mm_camera import CoreCamera
+from live_smlm.sources.mm_loop import IDLE_S, Sequence
+from live_smlm.sources.mm_settings import MicroManager
+
+TICK_S = 0.2
+"""A child whose pop loop turns says so this often."""
+
+Attach: TypeAlias = Callable[[MicroManager], AbstractContextManager[Any]]
+"""Makes a core that speaks through the bridge."""
+
+
+def main(frames: Connection, control: Connection, attach: Attach, settings: MicroManager) -> None:
+    """Connect, tell what the camera is, then do what is asked until told to close."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    threading.excepthook = _say_nothing  # the bridge's own thread fails before its caller does
+    try:
+        with attach(settings) as core:
+            child = _Child(CoreCamera(core, settings), frames, control)
+            control.send(("ready", child.camera.description))
+            child.serve()
+    except InputError as error:
+        control.send(("refused", str(error)))
+    except Exception as error:  # noqa: BLE001 - the parent raises it
+        control.send(("refused", str(mm_errors.refused("the connection", error))))
+    os._exit(0)  # the bridge's threads may wait for a dead server
+
+
+def _say_nothing(_: threading.ExceptHookArgs) -> None:
+    pass
+
+
+class _Child:
+    def __init__(self, camera: CoreCamera, frames: Connection, control: Connection) -> None:
+        self.camera = camera
+        self._frames, self._control = frames, control
+        self._orders: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._sequence: Sequence | None = None
+
+    def serve(self) -> None:
+        """Stream whenever asked to; requests are answered meanwhile."""
+        threading.Thread(target=self._answer, daemon=True).start()
+        while self._orders.get() == "start":
+            try:
+                self._stream()
+            except (InputError, SourceFault) as error:
+                self._frames.send(("fault", isinstance(error, InputError), str(error)))
+            except Exception as error:  # noqa: BLE001 - the parent raises it
+                self._frames.send(("fault", False, mm_errors.one_line(error)))
+
+    def _stream(self) -> None:
+        try:
+            sequence = Sequence(self.camera, self.camera.start())
+            self._sequence = sequence
+            self._frames.send(("tick", sequence.status))
+            said = time.monotonic()
+            while not sequence.ended:
+                batch = sequence.turn()
+                if batch is not None:
+                    self._frames.send(
+                        ("batch", sequence.status, batch.index, batch.time_s, len(batch))
+                    )
+                    self._frames.send_bytes(batch.pixels.data.cast("B"))
+                else:
+                    time.sleep(IDLE_S)
+                if batch is not None or time.monotonic() - said > TICK_S:
+                    said = time.monotonic()
+                    if batch is None:
+                        self._frames.send(("tick", sequence.status))
+        finally:
+            self._sequence = None
+            self.camera.halt()
+        self._frames.send(("end", sequence.status))
+
+    def _answer(self) -> None:
+        try:
+            while True:
+                self._control.send(self._reply(*self._control.recv()))
+        except (EOFError, OSError):
+            os._exit(1)  # the parent is gone
+
+    def _reply(self, what: str, *values: Any) -> tuple[str, Any]:
+        sequence = self._sequence
+        if what in ("start", "close"):
+            self._orders.put(what)
+        elif what == "stop":
+            if sequence is not None:
+                sequence.stop()
+        elif what == "abandon":
+            if sequence is not None:
+                sequence.abandon()
+        else:
+            return self._called(what, *values)
+        return "done", None
+
+    def _called(self, name: str, *values: Any) -> tuple[str, Any]:
+        try:
+            return "done", getattr(self.camera, name)(*values)
+        except InputError as error:
+            return "refused", str(error)
+        except Exception as error:  # noqa: BLE001 - the parent raises it
+            return "refused", str(mm_errors.refused(name, error))

@@ -1,0 +1,47 @@
+"""A camera of a core in this process."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from live_smlm.core import FrameBatch, SourceStatus
+from live_smlm.sources.mm_camera import CoreCamera
+from live_smlm.sources.mm_loop import Sequence
+
+
+class LocalDevice:
+    """Pops in the thread that asks; other calls go straight to the core from any thread."""
+
+    def __init__(self, camera: CoreCamera) -> None:
+        self._camera = camera
+        self._sequence: Sequence | None = None
+        self._last = SourceStatus()
+        self.description = camera.description
+
+    @contextmanager
+    def acquire(self) -> Iterator[Iterator[FrameBatch]]:
+        """A sequence; it is stopped on exit."""
+        try:
+            sequence = Sequence(self._camera, self._camera.start())
+            self._sequence = sequence
+            stream = sequence.batches()
+            try:
+                yield stream
+            finally:
+                stream.close()
+                self._last, self._sequence = sequence.status, None
+        finally:
+            self._camera.halt()
+
+    def stop(self) -> None:
+        """End the sequence, if there is one, with what is in the buffer."""
+        if (sequence := self._sequence) is not None:
+            sequence.stop()
+
+    def status(self) -> SourceStatus:
+        """Of the sequence that runs, or of the last one."""
+        return self._last if (sequence := self._sequence) is None else sequence.status
+
+    def call(self, name: str, *values: Any) -> Any:
+        """A request to the camera or another device: a method of `CoreCamera`."""
+        return getattr(self._camera, name)(*values)
