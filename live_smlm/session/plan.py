@@ -7,6 +7,7 @@ from enum import Enum
 from live_smlm.core import PSF
 from live_smlm.pipeline.dispatcher import Overload
 from live_smlm.pipeline.ledger import Tally
+from live_smlm.store.record import Finish
 from live_smlm.transport.endpoints import Keys
 
 
@@ -17,18 +18,6 @@ class Topology(Enum):
     PROCESSES = "processes"
     NONE = "none"
     """Workers come from elsewhere."""
-
-
-class Finish(Enum):
-    """How a run ended."""
-
-    COMPLETED = "completed"
-    """The source came to its end."""
-    STOPPED = "stopped"
-    """Somebody, or a rule, asked to stop; everything was kept."""
-    CANCELED = "canceled"
-    """Somebody aborted."""
-    ERRORED = "errored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,8 @@ from live_smlm.pipeline.ledger import Fate, Tally
 from live_smlm.pipeline.publisher import Publisher
 from live_smlm.pipeline.recorder import Raw, Recorder
 from live_smlm.pipeline.worker import Place
-from live_smlm.session.plan import Control, Finish, Outcome, RunPlan, Topology
+from live_smlm.session.plan import Control, Outcome, RunPlan, Topology
+from live_smlm.store.record import Finish
 from live_smlm.transport import ring as ring_memory
 from live_smlm.transport.endpoints import Keys, bound, doorkeeper, is_loopback
 from live_smlm.transport.messages import Setup

@@ -1,0 +1,23 @@
+"""What users write, checked and turned into what it means."""
+
+from live_smlm.config.run import RunConfig, example, read_config
+from live_smlm.config.words import (
+    CAMERA_HELP,
+    PSF_HELP,
+    CameraSpec,
+    camera_model,
+    camera_spec,
+    psf,
+)
+
+__all__ = [
+    "CAMERA_HELP",
+    "PSF_HELP",
+    "CameraSpec",
+    "RunConfig",
+    "camera_model",
+    "camera_spec",
+    "example",
+    "psf",
+    "read_config",
+]

@@ -1,0 +1,103 @@
+"""A run's configuration: one flat table, the same words as on the command line."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from live_smlm.core import InputError, require
+from live_smlm.core.options import build
+
+_MOST = 10_000
+
+
+def _key(default: Any, text: str) -> Any:
+    """A key with its default and its line in the commented example."""
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """Everything about a run that a user may choose."""
+
+    source: str = _key(
+        "demo",
+        "Where frames come from: demo, simulated, micromanager (each :key=value,…) or a movie",
+    )
+    camera: str | None = _key(
+        None, "scmos:key=value,…, emccd:key=value,… or a .toml file; demo and simulated know theirs"
+    )
+    psf: str | None = _key(
+        None, "gaussian:…, astigmatic:…, pupil:…, spline:file=… or a .toml or .h5 file"
+    )
+    pixel_nm: float = _key(100.0, "Pixel pitch in the sample plane")
+    engine: str = _key("gauss-mle", "name, name:option=value,… or a chain one+two")
+    fallback: str | None = _key(None, "Faster engine for overload = fallback")
+    overload: str | None = _key(
+        None,
+        "When frames come too fast: wait (files), defer (with record), thin, fallback; "
+        "unset: wait where the source can, else defer where recorded, else thin",
+    )
+    record: bool = _key(default=False, text="Keep the raw movie beside the localizations")
+    out: str | None = _key(None, "Folder of the run; unset: a new one under runs/")
+    frames: int | None = _key(None, "End after so many frames")
+    seconds: float | None = _key(None, "End after so many seconds")
+    topology: str = _key("processes", "Where workers live: threads, processes, none (all remote)")
+    workers: int = _key(1, "Worker processes on this machine")
+    lanes: int = _key(2, "Engine lanes per worker")
+    ring_mb: float = _key(512.0, "Memory for frames between camera and engines")
+    chunk_frames: int = _key(16, "Most frames that an engine gets at once")
+    listen: str | None = _key(None, "tcp://host:port where workers of other machines may come")
+    keys: str | None = _key(None, "Folder of keys (live-smlm keys); needed beyond loopback")
+    status: str = _key("tcp://127.0.0.1:*", "Where the status stream is published")
+
+    def __post_init__(self) -> None:
+        for name in ("frames", "workers", "lanes", "chunk_frames"):
+            value = getattr(self, name)
+            require(
+                value is None or value >= 1,
+                f"{name} is {value}; give at least 1",
+            )
+        for name in ("workers", "lanes"):
+            require(getattr(self, name) <= _MOST, f"{name} is {getattr(self, name)}; give fewer")
+        for name in ("seconds", "ring_mb", "pixel_nm"):
+            value = getattr(self, name)
+            require(
+                value is None or 0 < value < float("inf"),
+                f"{name} is {value}; give a number above 0",
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it goes into the record, and could be read back."""
+        told = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value for name, value in told.items() if value is not None}
+
+
+def read_config(path: Path | None, given: Mapping[str, Any]) -> RunConfig:
+    """The configuration of a TOML file (or none), what the command line gives going first."""
+    table: dict[str, Any] = {}
+    what = "configuration"
+    if path is not None:
+        what = f"configuration {path}"
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{what} is not valid TOML: {error}") from error
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return build(RunConfig, {**table, **chosen}, what)
+
+
+def example() -> str:
+    """A configuration with every key, its meaning and its default."""
+    lines = ["# Configuration of a live-smlm run: live-smlm run THIS_FILE.toml", ""]
+    for key in fields(RunConfig):
+        lines += [f"# {key.metadata['help']}", _line(key), ""]
+    return "\n".join(lines)
+
+
+def _line(key: "Field[Any]") -> str:
+    if key.default is None or key.default is MISSING:
+        return f"# {key.name} = "
+    return f"{key.name} = {json.dumps(key.default)}"

@@ -1,0 +1,119 @@
+"""A run into a folder: localizations, raw movie, record and events, written as it goes."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from live_smlm.core import FrameSource
+from live_smlm.pipeline.collector import Watcher
+from live_smlm.pipeline.hub import Event, Localized
+from live_smlm.session.plan import Control, Outcome, RunPlan
+from live_smlm.session.run import Session
+from live_smlm.store.log import LocalizationLog
+from live_smlm.store.raw import RawRecorder
+from live_smlm.store.record import About, EventLog, FrameCounts, Progress, RunRecord
+from live_smlm.store.run_folder import create, raw_folder
+
+
+@dataclass(slots=True)
+class _Scribe:
+    """A watcher that keeps the record; a full disk does not stop it, nor is it stopped."""
+
+    record: RunRecord
+    events: EventLog
+    session: Session | None = None
+    unwritten: int = 0
+    """Events that the disk did not take."""
+
+    def frames(self, localized: Localized) -> None:
+        """The log has them already."""
+
+    def event(self, event: Event) -> None:
+        """Into the event log."""
+        try:
+            self.events.append(event.what, detail=event.detail)
+        except OSError:
+            self.unwritten += 1
+
+    def tick(self) -> None:
+        """Into the record, now and then."""
+        if self.session is None:
+            return
+        state = self.session.state()
+        counts = {name: state[name] for name in FrameCounts.__dataclass_fields__}
+        try:
+            self.record.update(Progress(frames=FrameCounts(**counts), molecules=state["molecules"]))
+        except OSError:
+            self.unwritten += 1
+
+
+def run_into(
+    folder: Path,
+    source: FrameSource,
+    plan: RunPlan,
+    config: dict[str, Any],
+    *,
+    record_raw: bool,
+    control: Control,
+    watchers: tuple[Watcher, ...] = (),
+    started: Callable[[Session], None] = lambda _: None,
+) -> Outcome:
+    """Run, and leave a folder that tells everything, however the run ends."""
+    info = source.info
+    about = About(
+        engine=plan.engine,
+        source=info.name,
+        simulated=info.simulated,
+        config=config,
+        camera=info.camera.describe(),
+    )
+    create(folder)
+    with ExitStack() as held:
+        record = held.enter_context(RunRecord(folder, about))
+        events = held.enter_context(EventLog(folder))
+        log = held.enter_context(LocalizationLog(folder))
+        raw = (
+            held.enter_context(RawRecorder(raw_folder(folder), info.camera)) if record_raw else None
+        )
+        scribe = _Scribe(record, events)
+        session = Session(
+            source,
+            plan,
+            log,
+            raw=raw,
+            watchers=(scribe, *watchers),
+            control=control,
+            started=started,
+        )
+
+        def begun(running: Session) -> None:
+            scribe.session = running
+            scribe.event(Event("started", f"status stream at {running.status_address}"))
+            started(running)
+
+        session.started = begun
+        outcome = session.run()
+        scribe.event(Event(outcome.finish.value, outcome.reason))
+        record.end(outcome.finish, outcome.reason, progress_of(outcome))
+    return outcome
+
+
+def progress_of(outcome: Outcome) -> Progress:
+    """What came of a run, in the words of its record."""
+    tally = outcome.tally
+    return Progress(
+        frames=FrameCounts(
+            captured=tally.captured,
+            localized=tally.localized,
+            deferred=tally.deferred,
+            shed=tally.shed,
+            lost=tally.lost,
+        ),
+        molecules=outcome.molecules,
+        latency_ms={k: v for k, v in outcome.latency_ms.items() if v is not None},
+        rate_mpx_s=outcome.rate_mpx_s,
+        deferred=tuple(outcome.deferred),
+        shed=tuple(outcome.shed),
+    )
