@@ -42,6 +42,11 @@ class AppendFile:
         self._size += sum(len(piece) for piece in pieces)
         self._torn = False
 
+    def cut(self, size: int) -> None:
+        """Take back the pieces after the first `size` bytes."""
+        self._size, self._torn = size, True
+        self._mend()
+
     def sync(self) -> None:
         """Return when all is on the disk itself."""
         os.fsync(self._descriptor)
