@@ -46,6 +46,7 @@ class CoreCamera:
     def __init__(self, core: Any, settings: MicroManager) -> None:
         self._core, self._settings = core, settings
         self._device = str(core.get_camera_device())
+        self._devices = _words(core.get_loaded_devices())
         require(
             bool(self._device), "Micro-Manager has no camera; name one in its configuration (Core)"
         )
@@ -205,10 +206,9 @@ class CoreCamera:
 
     def _split(self, name: str) -> tuple[str, str]:
         """Device and property; either may hold dots of its own."""
-        devices = _words(self._core.get_loaded_devices())
-        fits = [device for device in devices if name.startswith(f"{device}.")]
+        fits = [device for device in self._devices if name.startswith(f"{device}.")]
         if not fits:
-            raise mm_errors.unknown_device(name, devices)
+            raise mm_errors.unknown_device(name, self._devices)
         device = max(fits, key=len)
         return device, name[len(device) + 1 :]
 
