@@ -10,7 +10,18 @@ from typing import Any
 
 import typer
 
-from live_smlm.cli import calibrate, demo, engines, localize, score, simulate
+from live_smlm.cli import (
+    calibrate,
+    demo,
+    engines,
+    localize,
+    run,
+    score,
+    settings,
+    simulate,
+    watch,
+    worker,
+)
 from live_smlm.core import InputError
 
 # Typer brings its own copy of click or uses the installed one, by version; this finds either's.
@@ -23,6 +34,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("demo")(demo.demo)
+app.command("run")(run.run)
+app.command("worker")(worker.worker)
+app.command("keys")(worker.keys)
+app.command("watch")(watch.watch)
+app.command("config")(settings.settings)
 app.command("simulate")(simulate.simulate)
 app.command("localize")(localize.localize)
 app.command("score")(score.score)
@@ -33,7 +49,7 @@ app.command("calibrate")(calibrate.calibrate)
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit code."""
     try:
-        app(arguments, standalone_mode=False)
+        code = app(arguments, standalone_mode=False)
     except UsageError as error:
         command = getattr(getattr(error, "ctx", None), "command_path", "live-smlm")
         return _refuse(f"{error.format_message()} (see {command} --help)")
@@ -44,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse(f"{where}{error.strerror or error}")
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _refuse(message: str) -> int:

@@ -1,87 +1,122 @@
-"""`live-smlm demo`: the whole way from photons to a picture, with known truth."""
+"""`live-smlm demo`: the whole way through a real Micro-Manager core, with known truth.
 
-import json
+The camera is Micro-Manager's demo camera with a simulated specimen in its
+frames; everything behind it is what a microscope would get.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 
-from live_smlm.cli.localize import through
-from live_smlm.cli.words import Json, Seed, Threads, tell
+from live_smlm.cli.run import EXIT, run_config
+from live_smlm.cli.words import Json, Seed, tell
+from live_smlm.config import read_config
 from live_smlm.core import (
     F64,
-    CameraModel,
-    EngineContext,
     FrameBatch,
+    FrameSource,
+    InputError,
     Localizations,
+    StreamInfo,
     concatenate,
-    require,
 )
-from live_smlm.core.files import replacing
-from live_smlm.engines import registry
+from live_smlm.engines.registry import DEFAULT
 from live_smlm.evaluate.score import score
-from live_smlm.physics.psf.gaussian import GaussianPSF
-from live_smlm.physics.scenario import Scenario
 from live_smlm.render.picture import Rgb, colour, enlarged, save, side_by_side, with_scale_bar
 from live_smlm.render.splat import splat
-from live_smlm.sources.simulated import SimulatedSource
+from live_smlm.store.log import read_log
+from live_smlm.store.record import Finish
+from live_smlm.store.run_folder import picture_path
 from live_smlm.store.tables import write_table
 
-ENLARGEMENT = 8
-MIN_PHOTONS = 200.0
+ENLARGEMENT = 6
+MIN_PHOTONS = 300.0
 """Dimmer truth (first and last frames of a blink) is not asked for in the demo's score."""
 
 
 def demo(
     *,
-    frames: Annotated[int, typer.Option("--frames", help="How many to simulate")] = 5000,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the results")] = Path("runs/demo"),
+    seconds: Annotated[float | None, typer.Option(help="How long to acquire")] = None,
+    frames: Annotated[int | None, typer.Option(help="How many frames to acquire")] = None,
+    out: Annotated[str | None, typer.Option("--out", help="Folder of the run")] = None,
+    engine: Annotated[str, typer.Option(help="Engine or chain")] = DEFAULT,
+    topology: Annotated[str | None, typer.Option(help="threads or processes")] = None,
+    record: Annotated[bool | None, typer.Option(help="Keep the raw movie")] = None,
+    headless: Annotated[bool, typer.Option(help="Without a window")] = True,
     seed: Seed = 1,
-    threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
-    """Simulate microtubules, localize their blinking molecules, write the picture."""
-    require(frames > 0, f"--frames is {frames}; give at least 1")
-    out.mkdir(parents=True, exist_ok=True)
-    camera = CameraModel(shape=(96, 96), pixel_size_nm=100.0, read_noise_e=1.6)
-    psf = GaussianPSF(130.0)
-    scenario = Scenario(
-        camera=camera,
-        psf=psf,
-        specimen="filaments",
-        blinking="exponential",
-        density=0.15,
-        photons=1500.0,
-        photons_spread=0.3,
-        seed=seed,
-    )
-    source = SimulatedSource(scenario.simulator(), frames)
-    context = EngineContext(camera=camera, psf=psf)
-    summed = np.zeros(camera.shape)
+    """Acquire blinking microtubules from the demo camera, localize them live, draw the picture."""
+    if not headless:
+        raise InputError("there is no window yet; run the demo with --headless")
+    if seconds is None and frames is None:
+        seconds = 20.0
+    given = {"seconds": seconds, "frames": frames, "out": out, "engine": engine}
+    given |= {"topology": topology, "record": record, "source": f"demo:seed={seed}"}
+    seen: list[Summed] = []
 
-    def add(chunk: FrameBatch) -> None:
-        np.add(summed, chunk.pixels[chunk.core].sum(axis=0), out=summed)
+    def watched(source: FrameSource) -> FrameSource:
+        seen.append(Summed(source))
+        return seen[0]
 
-    found, seconds = through(source, registry.chain(registry.DEFAULT), context, threads, add)
-    truth = concatenate(source.truth)
-    scored = score(found, truth, min_photons=MIN_PHOTONS).as_dict()
-    answer = {"molecules": len(found), "frames": frames, "seconds": round(seconds, 3), **scored}
-    write_table(out / "localizations.csv", found)
-    write_table(out / "truth.csv", truth)
-    save(out / "picture.png", _picture(summed, found, camera))
-    with replacing(out / "summary.json") as draft:
-        draft.write_text(json.dumps(answer, indent=1), encoding="utf-8")
-    tell({**answer, "written": str(out)}, as_json=as_json)
+    answer = run_config(read_config(None, given), watched)
+    if answer["molecules"]:
+        answer |= _finish(Path(answer["out"]), seen[0])
+    tell(answer, as_json=as_json)
+    raise typer.Exit(EXIT[Finish(answer["finish"])])
 
 
-def _picture(summed: F64, found: Localizations, camera: CameraModel) -> Rgb:
+@dataclass(slots=True)
+class Summed:
+    """A source that adds its frames up: what one sees without localization."""
+
+    source: FrameSource
+    total: F64 = field(default_factory=lambda: np.zeros(0))
+    last: int = -1
+
+    @property
+    def info(self) -> StreamInfo:
+        """The source's."""
+        return self.source.info
+
+    @contextmanager
+    def open(self) -> Iterator[Iterator[FrameBatch]]:
+        """The source's frames, added up as they pass."""
+        self.total = np.zeros(self.info.camera.shape)
+        with self.source.open() as batches:
+            yield map(self._add, batches)
+
+    def _add(self, batch: FrameBatch) -> FrameBatch:
+        self.total += batch.pixels.sum(axis=0, dtype=np.float64)
+        self.last = int(batch.index[-1])
+        return batch
+
+
+def _finish(folder: Path, summed: Summed) -> dict[str, Any]:
+    """Truth, score and picture into the run's folder."""
+    log = read_log(folder)
+    known: list[Localizations] = summed.source.truth  # type: ignore[attr-defined] # the demo's has one
+    truth = concatenate(known)
+    covered = np.isin(truth.frame, np.unique(log.molecules.frame))
+    truth = truth.where(covered)
+    write_table(folder / "truth.csv", truth)
+    camera = summed.info.camera
+    save(picture_path(folder), _picture(summed.total, log.molecules, camera.pixel_size_nm))
+    scored = score(log.molecules, truth, min_photons=MIN_PHOTONS).as_dict()
+    return {name: scored[name] for name in ("jaccard", "precision", "recall", "rmse_lateral_nm")}
+
+
+def _picture(summed: F64, found: Localizations, pixel_nm: float) -> Rgb:
     """What a microscope without localization sees, beside what the molecules tell."""
-    fine_nm = camera.pixel_size_nm / ENLARGEMENT
-    rows, columns = camera.shape
-    field_nm = rows * camera.pixel_size_nm, columns * camera.pixel_size_nm
+    fine_nm = pixel_nm / ENLARGEMENT
+    rows, columns = summed.shape
     wide = enlarged((summed - summed.min()).astype(np.float32), ENLARGEMENT)
-    fine = splat(found, field_nm, fine_nm).image[0]
+    fine = splat(found, (rows * pixel_nm, columns * pixel_nm), fine_nm).image[0]
     left = colour(wide, "grays", percentile=99.9)
     right = with_scale_bar(colour(fine, percentile=99.5, gamma=0.7), fine_nm, 1000.0)
     return side_by_side(left, right)

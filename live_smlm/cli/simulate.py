@@ -9,7 +9,7 @@ import typer
 
 from live_smlm import config
 from live_smlm.cli.words import Json, PixelNm, Seed, tell
-from live_smlm.core import FrameBatch, InputError, Localizations, concatenate, options, require
+from live_smlm.core import FrameBatch, Localizations, concatenate, options, require
 from live_smlm.physics.blinking import BLINKINGS
 from live_smlm.physics.drift import DRIFTS, Drift, NoDrift
 from live_smlm.physics.scenario import Scenario
@@ -69,7 +69,7 @@ def simulate(
     if truth is not None:
         check_writable(truth)
     scenario = Scenario(
-        camera=config.camera_model(config.camera_spec(camera), image_shape(size), pixel_nm),
+        camera=config.camera_model(config.camera_spec(camera), config.image_shape(size), pixel_nm),
         psf=config.psf(psf),
         density=density,
         photons=photons,
@@ -89,17 +89,6 @@ def simulate(
         write_table(truth, known, pixel_size_nm=pixel_nm, shape=simulator.camera.shape)
     seconds = time.perf_counter() - started
     tell({"frames": frames, "molecules": len(known), "seconds": round(seconds, 3)}, as_json=as_json)
-
-
-def image_shape(text: str) -> tuple[int, int]:
-    """Rows and columns from `256x512`."""
-    parts = text.lower().split("x")
-    try:
-        rows, columns = (int(part) for part in parts)
-    except ValueError:
-        raise InputError(f"size is {text!r}; write ROWSxCOLUMNS, for example 256x256") from None
-    require(min(rows, columns) > 0, f"size is {text!r}; both numbers must be above 0")
-    return rows, columns
 
 
 def _drift(text: str | None) -> Drift:

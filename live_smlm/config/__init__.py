@@ -7,6 +7,7 @@ from live_smlm.config.words import (
     CameraSpec,
     camera_model,
     camera_spec,
+    image_shape,
     psf,
 )
 
@@ -18,6 +19,7 @@ __all__ = [
     "camera_model",
     "camera_spec",
     "example",
+    "image_shape",
     "psf",
     "read_config",
 ]

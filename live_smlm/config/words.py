@@ -123,6 +123,17 @@ def psf(text: str) -> PSF:
     return option_text.build(PARAMETRIC[kind], options, f"PSF {kind!r}")
 
 
+def image_shape(text: str) -> tuple[int, int]:
+    """Rows and columns from `256x512`."""
+    parts = text.lower().split("x")
+    try:
+        rows, columns = (int(part) for part in parts)
+    except ValueError:
+        raise InputError(f"size is {text!r}; write ROWSxCOLUMNS, for example 256x256") from None
+    require(min(rows, columns) > 0, f"size is {text!r}; both numbers must be above 0")
+    return rows, columns
+
+
 def _of_kind(kind: str, path: Path) -> PSF:
     loaded = load_psf(path)
     require(

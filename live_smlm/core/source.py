@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from live_smlm.core.camera import CameraModel
 from live_smlm.core.errors import require
@@ -67,6 +67,7 @@ class FrameSource(Protocol):
         """
 
 
+@runtime_checkable
 class LiveSource(FrameSource, Protocol):
     """A frame source that others watch and stop while it streams, from any thread."""
 

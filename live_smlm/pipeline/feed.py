@@ -9,7 +9,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from live_smlm.core import FrameBatch, FrameSource
+from live_smlm.core import FrameBatch, FrameSource, LiveSource
 from live_smlm.pipeline.hub import Hub
 
 _WAIT_S = 0.0005
@@ -17,17 +17,25 @@ _WAIT_S = 0.0005
 
 @dataclass(slots=True)
 class Feed:
-    """State of the source's thread; others set `stop` and read the rest."""
+    """State of the source's thread; others call `end`, or set `stop`, and read the rest."""
 
     source: FrameSource
     hub: Hub
     most_frames: int | None = None
     """End after so many."""
     stop: threading.Event = field(default_factory=threading.Event)
+    """Take no more frames, from now on."""
     refused: int = 0
     """Frames that found no slot."""
     error: Exception | None = None
     """Why the source ended, if not by itself or by `stop`."""
+
+    def end(self) -> None:
+        """Let the source end; what a camera has taken already still comes."""
+        if isinstance(self.source, LiveSource):
+            self.source.stop()
+        else:
+            self.stop.set()
 
     def run(self) -> None:
         """Feed until the source ends, fails, or is told to stop."""

@@ -246,10 +246,9 @@ class Session:
             if self.control.aborting:
                 self._hub.abort.set()
             limit = self.plan.most_seconds
-            if limit is not None and time.monotonic() - self._since_s > limit:
-                self._feed.stop.set()
-            if self.control.stopping:
-                self._feed.stop.set()
+            late = limit is not None and time.monotonic() - self._since_s > limit
+            if late or self.control.stopping:
+                self._feed.end()
             if self._hub.abort.is_set() and not feed.is_alive():
                 break
             time.sleep(_LOOK_S if dispatcher.captured else _LOOK_S / 5)

@@ -1,0 +1,113 @@
+"""From a source's words to the source: the demo, a simulation, Micro-Manager, a movie."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from live_smlm import config
+from live_smlm.config import RunConfig
+from live_smlm.core import PSF, CameraModel, FrameSource, InputError, options, require
+from live_smlm.physics.psf.gaussian import GaussianPSF
+from live_smlm.physics.scenario import Scenario
+from live_smlm.physics.simulator import Simulator
+from live_smlm.sources.mm_settings import MicroManager
+from live_smlm.sources.recorded import RecordedSource
+from live_smlm.sources.simulated import SimulatedSource
+
+KINDS = ("demo", "simulated", "micromanager")
+_CAMERA = "scmos:offset_adu=100,gain_e_per_adu=1,read_noise_e=1.6,qe=1"
+_PSF = GaussianPSF(130.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Specimen:
+    """What `demo:` and `simulated:` may say of the specimen; see `live-smlm simulate --help`."""
+
+    size: str = "128x128"
+    density: float = 0.15
+    photons: float = 1500.0
+    photons_spread: float = 0.3
+    background: float = 10.0
+    specimen: str = "filaments"
+    blinking: str = "four-state"
+    on_frames: float = 3.0
+    z_range_nm: float = 0.0
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo(Specimen):
+    """A specimen before Micro-Manager's demo camera."""
+
+    exposure_ms: float = 10.0
+    precomputed: int = 0
+    """Simulate so many frames beforehand and repeat them."""
+    buffer_mb: int = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulated(Specimen):
+    """A specimen without any camera."""
+
+    frames: int = 1000
+    rate_hz: float | None = None
+    """None: as fast as possible."""
+
+
+@contextmanager
+def opened(run: RunConfig) -> Iterator[tuple[FrameSource, PSF | None]]:
+    """The source that the configuration names, and the PSF its engine is to assume."""
+    kind = run.source.partition(":")[0]
+    psf = None if run.psf is None else config.psf(run.psf)
+    if kind not in KINDS:
+        yield _movie(run), psf
+        return
+    _, words = options.parse(run.source, "source")
+    if kind == "micromanager":
+        from live_smlm.sources.micromanager import connected  # noqa: PLC0415 - heavy
+
+        settings = options.build(MicroManager, words, "source 'micromanager'")
+        with connected(settings, _camera_for(run)) as source:
+            yield source, psf
+        return
+    psf = psf or _PSF
+    if kind == "simulated":
+        said = options.build(Simulated, words, "source 'simulated'")
+        interval = 0.02 if said.rate_hz is None else 1 / said.rate_hz
+        simulator = _simulator(run, said, psf, interval)
+        yield SimulatedSource(simulator, said.frames, said.rate_hz), psf
+        return
+    from live_smlm.sources.specimen import in_demo_camera  # noqa: PLC0415 - heavy
+
+    shown = options.build(Demo, words, "source 'demo'")
+    require(shown.exposure_ms > 0, f"demo exposure_ms is {shown.exposure_ms:g}; give ms above 0")
+    simulator = _simulator(run, shown, psf, shown.exposure_ms / 1000)
+    with in_demo_camera(
+        simulator, precomputed=shown.precomputed, buffer_mb=shown.buffer_mb
+    ) as source:
+        yield source, psf
+
+
+def _movie(run: RunConfig) -> FrameSource:
+    path = Path(run.source)
+    if not path.exists():
+        raise InputError(
+            f"source {run.source!r} is neither {', '.join(KINDS)} nor a movie that exists; "
+            "check the name"
+        )
+    return RecordedSource(path, _camera_for(run))
+
+
+def _camera_for(run: RunConfig) -> Callable[[tuple[int, int]], CameraModel]:
+    require(run.camera is not None, 'camera is not said; give camera = "scmos:key=value,…"')
+    spec = config.camera_spec(run.camera or "")
+    return lambda shape: config.camera_model(spec, shape, run.pixel_nm)
+
+
+def _simulator(run: RunConfig, said: Specimen, psf: PSF, interval_s: float) -> Simulator:
+    names = ("density", "photons", "photons_spread", "background", "specimen", "blinking")
+    words = {name: getattr(said, name) for name in (*names, "on_frames", "z_range_nm", "seed")}
+    spec = config.camera_spec(run.camera or _CAMERA)
+    camera = config.camera_model(spec, config.image_shape(said.size), run.pixel_nm)
+    return Scenario(camera=camera, psf=psf, frame_interval_s=interval_s, **words).simulator()
