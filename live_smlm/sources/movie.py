@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from live_smlm.core import AnyArray, InputError, RawPixels, require
+from live_smlm.core import F64, AnyArray, InputError, RawPixels, require
 
 _COUNTS = 2**16
 
@@ -27,17 +27,30 @@ class Movie:
     frames: int
     fetch: Callable[[int, int], RawPixels]
     """Frames `first` to before `stop` as an array of its own; called through `read`."""
+    times: Callable[[int, int], F64] | None = None
+    """When those frames were taken, seconds on the camera's clock, NaN where not told."""
+    grown: Callable[[], int] | None = None
+    """For a file that is still written: how many whole frames it holds now."""
 
     def __post_init__(self) -> None:
         require(self.frames > 0, f"{self.name} holds no frames; record it again")
 
+    def now(self) -> int:
+        """Frames there are now; those that come later have the next numbers."""
+        return self.frames if self.grown is None else self.grown()
+
     def read(self, first: int, stop: int) -> RawPixels:
         """Frames `first` to before `stop` as an array of its own (n, rows, columns)."""
+        frames = self.frames if stop <= self.frames else self.now()
         require(
-            0 <= first <= stop <= self.frames,
-            f"{self.name} has frames 0 to {self.frames - 1}, not {first} to {stop - 1}",
+            0 <= first <= stop <= frames,
+            f"{self.name} has frames 0 to {frames - 1}, not {first} to {stop - 1}",
         )
         return self.fetch(first, stop)
+
+    def times_s(self, first: int, stop: int) -> F64:
+        """When frames `first` to before `stop` were taken; NaN where nobody knows."""
+        return np.full(stop - first, np.nan) if self.times is None else self.times(first, stop)
 
 
 def counts_type(name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:

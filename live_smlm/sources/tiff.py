@@ -18,6 +18,7 @@ import tifffile
 
 from live_smlm.core import AnyArray, InputError, RawPixels, require
 from live_smlm.sources.movie import Movie, as_counts, counts_type
+from live_smlm.sources.tiff_times import times_of
 
 # Its complaints about damage are checked for here; without a handler they would be printed.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -50,6 +51,7 @@ def open_tiff(path: Path) -> Iterator[Movie]:
             series = _only_series(path, tiff)
             frames, shape = _frames_and_shape(path, series)
             _check_whole(path, tiff, series)
+            times = times_of(tiff, frames)
         raw = _paged(series, shape) if series.dataoffset is None else _in_one_piece(series, shape)
 
         def fetch(first: int, stop: int) -> RawPixels:
@@ -57,7 +59,9 @@ def open_tiff(path: Path) -> Iterator[Movie]:
                 return as_counts(str(path), first, raw(first, stop))
 
         dtype = counts_type(str(path), series.dtype)
-        yield Movie(name=str(path), shape=shape, dtype=dtype, frames=frames, fetch=fetch)
+        yield Movie(
+            name=str(path), shape=shape, dtype=dtype, frames=frames, fetch=fetch, times=times
+        )
 
 
 @contextmanager
