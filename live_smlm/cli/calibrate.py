@@ -24,11 +24,19 @@ def calibrate(
         typer.Option("--z-step-nm", help="Between planes; negative if z falls along the stack"),
     ],
     kind: Annotated[str, typer.Option("--kind", help="astigmatic or spline")] = "spline",
+    z_first_nm: Annotated[
+        float | None,
+        typer.Option("--z-first-nm", help="z of the first plane; else 0 is the sharpest (spline)"),
+    ] = None,
     pixel_nm: PixelNm = 100.0,
     as_json: Json = False,
 ) -> None:
     """Measure the PSF from beads."""
     require(kind in {"astigmatic", "spline"}, f"--kind is {kind!r}; choose astigmatic or spline")
+    require(
+        z_first_nm is None or kind == "spline",
+        f"--z-first-nm is {z_first_nm} but an astigmatic curve fits its own zero; leave it out",
+    )
     model = config.camera_model(config.camera_spec(camera), movie_shape(stack), pixel_nm)
     with open_movie(stack) as movie:
         planes = movie.read(0, movie.frames)
@@ -38,7 +46,7 @@ def calibrate(
         residual_x, residual_y = curves.residuals(500.0)
         answer = {**curves.psf.describe(), "rms_x": residual_x, "rms_y": residual_y}
     else:
-        spline = calibrate_spline(planes, model, z_step_nm)
+        spline = calibrate_spline(planes, model, z_step_nm, z_first_nm=z_first_nm)
         save(spline.psf, out)
         answer = {**spline.psf.describe(), "beads": len(spline.beads.found)}
     tell(answer, as_json=as_json)
