@@ -15,6 +15,7 @@ from live_smlm.cli import (
     demo,
     engines,
     localize,
+    recover,
     run,
     score,
     settings,
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("run")(run.run)
+app.command("recover")(recover.recover)
 app.command("worker")(worker.worker)
 app.command("keys")(worker.keys)
 app.command("watch")(watch.watch)

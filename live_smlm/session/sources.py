@@ -1,8 +1,9 @@
 """From a source's words to the source: the demo, a simulation, Micro-Manager, a movie."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from live_smlm import config
@@ -15,7 +16,8 @@ from live_smlm.sources.mm_settings import MicroManager
 from live_smlm.sources.recorded import RecordedSource
 from live_smlm.sources.simulated import SimulatedSource
 
-KINDS = ("demo", "simulated", "micromanager")
+SIMULATED = ("demo", "simulated")
+KINDS = (*SIMULATED, "micromanager")
 _CAMERA = "scmos:offset_adu=100,gain_e_per_adu=1,read_noise_e=1.6,qe=1"
 _PSF = GaussianPSF(130.0)
 
@@ -59,7 +61,7 @@ class Simulated(Specimen):
 def opened(run: RunConfig) -> Iterator[tuple[FrameSource, PSF | None]]:
     """The source that the configuration names, and the PSF its engine is to assume."""
     kind = run.source.partition(":")[0]
-    psf = None if run.psf is None else config.psf(run.psf)
+    psf = psf_of(run)
     if kind not in KINDS:
         yield _movie(run), psf
         return
@@ -68,7 +70,7 @@ def opened(run: RunConfig) -> Iterator[tuple[FrameSource, PSF | None]]:
         from live_smlm.sources.micromanager import connected  # noqa: PLC0415 - heavy
 
         settings = options.build(MicroManager, words, "source 'micromanager'")
-        with connected(settings, _camera_for(run)) as source:
+        with connected(settings, partial(camera_of, run)) as source:
             yield source, psf
         return
     psf = psf or _PSF
@@ -89,6 +91,22 @@ def opened(run: RunConfig) -> Iterator[tuple[FrameSource, PSF | None]]:
         yield source, psf
 
 
+def psf_of(run: RunConfig) -> PSF | None:
+    """The PSF that the run's engine assumes."""
+    if run.psf is not None:
+        return config.psf(run.psf)
+    return _PSF if run.source.partition(":")[0] in SIMULATED else None
+
+
+def camera_of(run: RunConfig, shape: tuple[int, int]) -> CameraModel:
+    """The run's camera, for frames of this shape."""
+    known = _CAMERA if run.source.partition(":")[0] in SIMULATED else None
+    said = run.camera or known
+    if said is None:
+        raise InputError('camera is not said; give camera = "scmos:key=value,…"')
+    return config.camera_model(config.camera_spec(said), shape, run.pixel_nm)
+
+
 def _movie(run: RunConfig) -> FrameSource:
     path = Path(run.source)
     if not path.exists():
@@ -96,18 +114,11 @@ def _movie(run: RunConfig) -> FrameSource:
             f"source {run.source!r} is neither {', '.join(KINDS)} nor a movie that exists; "
             "check the name"
         )
-    return RecordedSource(path, _camera_for(run))
-
-
-def _camera_for(run: RunConfig) -> Callable[[tuple[int, int]], CameraModel]:
-    require(run.camera is not None, 'camera is not said; give camera = "scmos:key=value,…"')
-    spec = config.camera_spec(run.camera or "")
-    return lambda shape: config.camera_model(spec, shape, run.pixel_nm)
+    return RecordedSource(path, partial(camera_of, run))
 
 
 def _simulator(run: RunConfig, said: Specimen, psf: PSF, interval_s: float) -> Simulator:
     names = ("density", "photons", "photons_spread", "background", "specimen", "blinking")
     words = {name: getattr(said, name) for name in (*names, "on_frames", "z_range_nm", "seed")}
-    spec = config.camera_spec(run.camera or _CAMERA)
-    camera = config.camera_model(spec, config.image_shape(said.size), run.pixel_nm)
+    camera = camera_of(run, config.image_shape(said.size))
     return Scenario(camera=camera, psf=psf, frame_interval_s=interval_s, **words).simulator()

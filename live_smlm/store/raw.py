@@ -228,6 +228,12 @@ class RawMovie:
         return values.reshape(count, *self.shape)
 
 
+def recorded_frames(folder: Path) -> int:
+    """How many frames lie there; 0 where nothing was recorded."""
+    path = folder / FRAMES_INDEX
+    return path.stat().st_size // _RECORD.itemsize if path.is_file() else 0
+
+
 def read_raw(folder: str | Path) -> RawMovie:
     """The movie that a `RawRecorder` has written into the folder, so far."""
     folder = Path(folder)

@@ -14,7 +14,7 @@ from multiprocessing import shared_memory
 
 import numpy as np
 
-from live_smlm.core import AnyArray, RawPixels, require
+from live_smlm.core import AnyArray, InputError, RawPixels, require
 
 DTYPES = ("uint8", "uint16")
 
@@ -89,7 +89,13 @@ class FrameRing:
 def create(ring_plan: RingPlan) -> Iterator[FrameRing]:
     """Make the ring; it is gone from the machine afterwards, readers or not."""
     size = ring_plan.slots * ring_plan.frame_bytes
-    memory = shared_memory.SharedMemory(ring_plan.name, create=True, size=size)
+    try:
+        memory = shared_memory.SharedMemory(ring_plan.name, create=True, size=size)
+    except OSError as error:
+        raise InputError(
+            f"ring of {size / 2**20:.0f} MB shared memory cannot be made: {error.strerror}; "
+            "give ring_mb less"
+        ) from error
     try:
         with _ring(ring_plan, memory) as ring:
             yield ring
