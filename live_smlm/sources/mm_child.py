@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from multiprocessing.connection import Connection
 from typing import Any, TypeAlias
 
-from live_smlm.core import InputError, SourceFault
+from live_smlm.core import InputError, SourceFault, SourceStatus
 from live_smlm.sources import mm_errors
 from live_smlm.sources.mm_camera import CoreCamera
 from live_smlm.sources.mm_loop import IDLE_S, Sequence
@@ -54,6 +54,7 @@ class _Child:
         self._frames, self._control = frames, control
         self._orders: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._sequence: Sequence | None = None
+        """The one that runs, or the last one."""
 
     def serve(self) -> None:
         """Stream whenever asked to; requests are answered meanwhile."""
@@ -62,14 +63,18 @@ class _Child:
             try:
                 self._stream()
             except (InputError, SourceFault) as error:
-                self._frames.send(("fault", isinstance(error, InputError), str(error)))
+                self._tell_fault(str(error), is_input=isinstance(error, InputError))
             except Exception as error:  # noqa: BLE001 - the parent raises it
-                self._frames.send(("fault", False, mm_errors.one_line(error)))
+                self._tell_fault(mm_errors.one_line(error), is_input=False)
+
+    def _tell_fault(self, text: str, *, is_input: bool) -> None:
+        status = SourceStatus() if self._sequence is None else self._sequence.status
+        self._frames.send(("fault", status, text, is_input))
 
     def _stream(self) -> None:
+        self._sequence = None
         try:
-            sequence = Sequence(self.camera, self.camera.start())
-            self._sequence = sequence
+            self._sequence = sequence = Sequence(self.camera, self.camera.start())
             self._frames.send(("tick", sequence.status))
             said = time.monotonic()
             while not sequence.ended:
@@ -79,14 +84,13 @@ class _Child:
                         ("batch", sequence.status, batch.index, batch.time_s, len(batch))
                     )
                     self._frames.send_bytes(batch.pixels.data.cast("B"))
+                    said = time.monotonic()
+                elif time.monotonic() - said > TICK_S:
+                    self._frames.send(("tick", sequence.status))
+                    said = time.monotonic()
                 else:
                     time.sleep(IDLE_S)
-                if batch is not None or time.monotonic() - said > TICK_S:
-                    said = time.monotonic()
-                    if batch is None:
-                        self._frames.send(("tick", sequence.status))
         finally:
-            self._sequence = None
             self.camera.halt()
         self._frames.send(("end", sequence.status))
 

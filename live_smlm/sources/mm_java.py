@@ -107,14 +107,13 @@ class ChildDevice:
                 return self._batch(*values)
         except (EOFError, OSError) as error:
             raise self._lost("ended") from error
+        self._status, *more = values
         if what == "tick":
-            (self._status,) = values
             return self._status
         self._streaming = False
         if what == "end":
-            (self._status,) = values
             return None
-        is_input, text = values
+        text, is_input = more
         raise InputError(text) if is_input else SourceFault(text)
 
     def _heard(self) -> tuple[Any, ...]:

@@ -43,8 +43,10 @@ def _from_ome(text: str, frames: int) -> F64 | None:
 
 
 def _from_page(tiff: tifffile.TiffFile, frame: int) -> float:
+    page = tiff.pages.get(frame, aspage=True)
+    if not isinstance(page, tifffile.TiffPage):
+        return math.nan
     try:
-        told = tiff.pages.get(frame, aspage=True).tags[_MICRO_MANAGER].value
-        return float(told["ElapsedTime-ms"]) / 1000
-    except (LookupError, TypeError, ValueError, AttributeError):
+        return float(page.tags[_MICRO_MANAGER].value["ElapsedTime-ms"]) / 1000
+    except (LookupError, TypeError, ValueError):
         return math.nan
