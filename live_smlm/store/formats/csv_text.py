@@ -47,11 +47,25 @@ def read_columns(
     types |= {n: pa.float64() for n in names if n in doubles}
     if _has_one_line(path):
         return {n: np.zeros(0, types[n].to_pandas_dtype() if n in types else float) for n in names}
+    return parse(path, path.read_bytes(), names, types, skip_rows=1)
+
+
+def parse(
+    path: Path,
+    content: bytes,
+    names: Sequence[str],
+    types: Mapping[str, pa.DataType],
+    *,
+    skip_rows: int = 0,
+    delimiter: str = ",",
+) -> dict[str, AnyArray]:
+    """The columns of lines of text; `path` is for messages."""
     try:
         table = pc.read_csv(
-            path,
-            read_options=pc.ReadOptions(column_names=names, skip_rows=1),
-            convert_options=pc.ConvertOptions(column_types=types),
+            pa.BufferReader(content),
+            read_options=pc.ReadOptions(column_names=list(names), skip_rows=skip_rows),
+            parse_options=pc.ParseOptions(delimiter=delimiter),
+            convert_options=pc.ConvertOptions(column_types=dict(types)),
         )
     except pa.ArrowInvalid as error:
         reason = " ".join(str(error).split())

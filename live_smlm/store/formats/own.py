@@ -54,5 +54,5 @@ def _write(path: Path, localizations: Localizations, _context: TableContext) -> 
 
 
 OWN = TableFormat(
-    name="live-smlm", ending=".csv", marks=frozenset({"x_nm", "y_nm"}), read=_read, write=_write
+    name="live-smlm", endings=(".csv",), marks=frozenset({"x_nm", "y_nm"}), read=_read, write=_write
 )

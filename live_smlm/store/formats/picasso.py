@@ -151,4 +151,4 @@ def _description(
     }
 
 
-PICASSO = TableFormat(name="picasso", ending=".hdf5", read=_read, write=_write)
+PICASSO = TableFormat(name="picasso", endings=(".hdf5", ".h5"), read=_read, write=_write)

@@ -25,5 +25,5 @@ def _read(path: Path, pixel_size_nm: float | None) -> Localizations:
 
 
 PIXEL_TRUTH = TableFormat(
-    name="pixel-truth", ending=".csv", marks=frozenset({_FRAME, *_PIXELS}), read=_read
+    name="pixel-truth", endings=(".csv",), marks=frozenset({_FRAME, *_PIXELS}), read=_read
 )

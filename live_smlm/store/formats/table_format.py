@@ -32,11 +32,14 @@ Writer: TypeAlias = Callable[[Path, Localizations, TableContext], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableFormat:
-    """A format, found by the file's ending and, among tables of text, by its header."""
+    """A format, found by the file's ending and, where several share it, by its content."""
 
     name: str
-    ending: str
+    endings: tuple[str, ...]
+    """The first is the usual one."""
     marks: frozenset[str] = frozenset()
     """Columns of which any one tells this format from others of the same ending."""
+    tells: Callable[[Path], bool] | None = None
+    """Whether the file's beginning is of this format, where columns do not tell."""
     read: Reader
     write: Writer | None = None

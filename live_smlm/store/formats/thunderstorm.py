@@ -61,7 +61,7 @@ def _write(path: Path, localizations: Localizations, _context: TableContext) -> 
 
 THUNDERSTORM = TableFormat(
     name="thunderstorm",
-    ending=".csv",
+    endings=(".csv",),
     marks=frozenset({"x [nm]", "y [nm]"}),
     read=_read,
     write=_write,
