@@ -103,9 +103,7 @@ class RawRecorder:
     ) -> None:
         try:
             self._close_file()
-            for file in self._indices:
-                file.sync()
-            sync_folder(self._folder)
+            self._sync()
         finally:
             for file in self._indices:
                 file.close()
@@ -145,11 +143,17 @@ class RawRecorder:
 
     def _close_file(self) -> None:
         if self._file >= 0:
-            try:
-                os.fsync(self._file)
-            finally:
-                os.close(self._file)
-                self._file = -1
+            os.close(self._file)
+            self._file = -1
+
+    def _sync(self) -> None:
+        """All to the disk itself: at the end only, as it may take as long as the movie."""
+        for number in range(self._number + 1):
+            with (self._folder / _file_name(number)).open("rb+") as file:
+                os.fsync(file.fileno())
+        for index in self._indices:
+            index.sync()
+        sync_folder(self._folder)
 
     def _write_part(self, layout: Layout, pixels: RawPixels, index: I64, time_s: F64) -> None:
         """Pixels, their descriptions, and last the pointer that shows them."""
