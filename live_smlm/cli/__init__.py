@@ -12,6 +12,7 @@ import typer
 
 from live_smlm.cli import (
     calibrate,
+    convert,
     demo,
     engines,
     localize,
@@ -39,6 +40,8 @@ app.command("run")(run.run)
 app.command("recover")(recover.recover)
 app.command("worker")(worker.worker)
 app.command("keys")(worker.keys)
+app.command("convert")(convert.convert)
+app.command("info")(convert.info)
 app.command("watch")(watch.watch)
 app.command("config")(settings.settings)
 app.command("simulate")(simulate.simulate)

@@ -16,9 +16,7 @@ _SHADES = 256
 _BAR_ROWS = 4
 
 
-def colour(
-    image: F32, colormap: str = "hot", percentile: float = 99.8, gamma: float = 1.0
-) -> Rgb:
+def colour(image: F32, colormap: str = "hot", percentile: float = 99.8, gamma: float = 1.0) -> Rgb:
     """(rows, columns, 3) bytes; white is the given percentile of the pixels that are lit."""
     lit = image[image > 0]
     top = float(np.percentile(lit, percentile)) if lit.size else 1.0
