@@ -11,8 +11,8 @@ import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -72,7 +72,7 @@ class _Dataset:
     places: list[_Place] = field(default_factory=list)
     _read: int = 0
     """Bytes of the index that are understood."""
-    _files: dict[str, BinaryIO] = field(default_factory=dict)
+    _files: dict[str, FileIO] = field(default_factory=dict)
 
     def grown(self) -> int:
         """Read on in the index."""
@@ -109,7 +109,8 @@ class _Dataset:
         if name not in self._files:
             path = self.folder / name
             require(path.is_file(), f"{self.folder} lacks its file {name}; copy it again")
-            self._files[name] = self.held.enter_context(path.open("rb"))
+            # Without a buffer, which would keep the zeros that a writer puts there beforehand.
+            self._files[name] = self.held.enter_context(path.open("rb", buffering=0))
         file = self._files[name]
         file.seek(offset)
         data = file.read(length)

@@ -61,7 +61,7 @@ def _opened(path: Path, layout: _Layout, *, growing: bool) -> Iterator[Movie]:
     def whole() -> int:
         return path.stat().st_size // layout.frame_bytes
 
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
 
         def fetch(first: int, stop: int) -> RawPixels:
             file.seek(first * layout.frame_bytes)

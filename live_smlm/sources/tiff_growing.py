@@ -8,8 +8,9 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,8 @@ class _Form:
 @contextmanager
 def open_growing_tiff(path: Path) -> Iterator[Movie]:
     """Uncompressed grey frames, one per page; `Movie.grown` looks for more."""
-    with path.open("rb") as file:
+    # Without a buffer, which would keep what was there before more was written.
+    with path.open("rb", buffering=0) as file:
         pages = _Pages(path, file, _form(path, file.read(4)))
         frames = pages.grown()
         require(frames > 0, f"{path} holds no whole frame yet; wait until the first is written")
@@ -65,7 +67,7 @@ def _form(path: Path, head: bytes) -> _Form:
 @dataclass
 class _Pages:
     path: Path
-    file: BinaryIO
+    file: FileIO
     form: _Form
     shape: tuple[int, int] = (0, 0)
     dtype: "np.dtype[Any]" = field(default_factory=lambda: np.dtype(np.uint16))

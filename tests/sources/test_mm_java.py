@@ -58,15 +58,23 @@ def port() -> Iterator[int]:
         yield port
 
 
-@pytest.fixture
-def camera(port: int) -> Iterator[MicroManagerSource]:
-    reset = {"Camera.Skip": 0, "Camera.StallAfter": -1, "Camera.DieAfter": -1}
-    with connected(settings(port, properties=reset, stall_s=0.3), camera_for) as source:
+@pytest.fixture(scope="module")
+def attached(port: int) -> Iterator[MicroManagerSource]:
+    with connected(settings(port, stall_s=0.3), camera_for) as source:
         yield source
 
 
+@pytest.fixture
+def camera(attached: MicroManagerSource) -> MicroManagerSource:
+    """As if it were new."""
+    for name, value in {"Skip": 0, "StallAfter": -1, "DieAfter": -1}.items():
+        attached.set(f"Camera.{name}", value)
+    attached.set_exposure(4.0)
+    return attached
+
+
 class TestContract(SourceContract):
-    @pytest.fixture
+    @pytest.fixture(scope="class")
     def source(self, port: int) -> Iterator[FrameSource]:
         with connected(settings(port, frames=40, properties={"Camera.Skip": 0}), camera_for) as s:
             yield s
