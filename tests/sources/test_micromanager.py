@@ -1,5 +1,6 @@
 """Micro-Manager's demo camera as a source: the real core, in this process."""
 
+import ast
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from live_smlm.core import CameraModel, FrameBatch, FrameSource, InputError, LiveSource, SourceFault
-from live_smlm.sources import mm_errors
+from live_smlm.sources import micromanager, mm_errors
 from live_smlm.sources.micromanager import MicroManagerSource, connected
 from live_smlm.sources.mm_settings import MicroManager, Region
 from live_smlm.testing.source import SourceContract
@@ -276,3 +277,24 @@ def test_a_program_that_fails_while_streaming_leaves_without_noise() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
     assert (done.stdout, done.stderr) == ("left\n", "")
+
+
+def test_one_module_imports_pycromanager_and_only_when_needed() -> None:
+    room = Path(micromanager.__file__).parent
+    importing = {
+        file.name
+        for file in room.glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in [getattr(node, "module", None) or "", *(a.name for a in node.names)]
+        if name.split(".")[0] in {"pycromanager", "mmpycorex", "pyjavaz", "pymmcore"}
+    }
+    assert importing == {"micromanager.py"}
+    program = (
+        "import sys, live_smlm.sources.specimen, live_smlm.sources.recorded\n"
+        "print({'pycromanager', 'pymmcore', 'zarr', 'mm_test_adapters'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "set()\n"
