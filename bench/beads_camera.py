@@ -43,7 +43,9 @@ DENSITY = 10
 SIGMA_PX = 1.3
 BRIGHTNESS = 8.0
 """Peaks are 255 times this, times 0.8 to 1.2: far below 2**16."""
-MOVES_UM = (0.0, 0.375, 1.0, -2.625)
+STEP_UM = 0.015
+"""The stage stands at whole steps only."""
+MOVES_UM = (0.0, 0.375, 1.005, -2.625)
 """Where the stage stands along x, one after the other; along y twice as far the other way."""
 ISOLATED_NM = 2000.0
 SETTLED_FRAMES = 3
@@ -129,6 +131,11 @@ def moved(found: Localizations, first: int) -> list[tuple[F64, F64]]:
     return told
 
 
+def middle(tile: int) -> float:
+    """Of a tile, in um, as near as the stage comes."""
+    return round((tile + 0.5) * TILE_UM / STEP_UM) * STEP_UM
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="beads of the demo camera against their truth")
     parser.add_argument("--places", type=int, default=60, help="tiles to visit")
@@ -136,7 +143,7 @@ def main() -> int:
         print("the truth needs GNU's C library; nothing to do here")
         return 0
     tiles = parser.parse_args().places
-    places = [((k % 8 + 0.5) * TILE_UM, (k // 8 + 0.5) * TILE_UM) for k in range(tiles)]
+    places = [(middle(k % 8), middle(k // 8)) for k in range(tiles)]
     places += [(places[0][0] + step, places[0][1] - 2 * step) for step in MOVES_UM]
     settings = MicroManager(
         exposure_ms=5.0,

@@ -50,41 +50,31 @@ class CoreCamera:
         require(
             bool(self._device), "Micro-Manager has no camera; name one in its configuration (Core)"
         )
-        require(
-            not core.is_sequence_running(),
-            f"camera {self._device!r} is running already; end live mode or the acquisition first",
-        )
+        self._check_idle()
         self._prepare()
         self.description = self._describe()
 
-    def plan(self) -> LoopPlan:
-        """For a sequence that starts now; the region must not have changed."""
-        settings, now = self._settings, self._describe()
-        require(
-            now.shape == self.description.shape and now.dtype == self.description.dtype,
-            f"camera {self._device!r} now reads {now.shape[0]}x{now.shape[1]} {now.dtype}, not "
-            f"{self.description.shape[0]}x{self.description.shape[1]} {self.description.dtype}; "
-            "connect to it anew",
-        )
-        return LoopPlan(
-            name=f"camera {self._device!r}",
-            capacity=int(self._core.get_buffer_total_capacity()),
-            frame_bytes=self.description.frame_bytes,
-            frames=settings.frames,
-            stall_s=max(settings.stall_s, _STALL_EXPOSURES * now.exposure_ms / 1000),
-        )
-
     def start(self) -> LoopPlan:
-        """Begin a sequence; it stops rather than overwrite frames nobody has read."""
+        """Begin a sequence; it stops rather than overwrite frames nobody has read.
+
+        A camera that somebody else has started is left alone.
+        """
+        now, before = self._describe(), self.description
         require(
-            not self._core.is_sequence_running(),
-            f"camera {self._device!r} is running already; end live mode or the acquisition first",
+            now.shape == before.shape and now.dtype == before.dtype,
+            f"camera {self._device!r} now reads {now.shape[0]}x{now.shape[1]} {now.dtype}, not "
+            f"{before.shape[0]}x{before.shape[1]} {before.dtype}; connect to it anew",
         )
+        self._check_idle()
         try:
             self._core.start_sequence_acquisition(_ENDLESS, 0.0, True)  # noqa: FBT003 - the core's own
         except Exception as error:
             raise mm_errors.refused(f"starting camera {self._device!r}", error) from error
-        return self.plan()
+        try:
+            return self._plan(now.exposure_ms)
+        except BaseException:
+            self.halt()
+            raise
 
     def waiting(self) -> int:
         """Frames in the buffer."""
@@ -156,6 +146,23 @@ class CoreCamera:
             self._core.wait_for_device(self._core.get_xy_stage_device())
         except Exception as error:
             raise mm_errors.refused(f"moving the stage to {x_um:g}, {y_um:g} um", error) from error
+
+    def _check_idle(self) -> None:
+        require(
+            not self._core.is_sequence_running(),
+            f"camera {self._device!r} is running already; end live mode or the acquisition first",
+        )
+
+    def _plan(self, exposure_ms: float) -> LoopPlan:
+        """For the sequence that has just been started, so that the buffer is laid out."""
+        settings = self._settings
+        return LoopPlan(
+            name=f"camera {self._device!r}",
+            capacity=int(self._core.get_buffer_total_capacity()),
+            frame_bytes=self.description.frame_bytes,
+            frames=settings.frames,
+            stall_s=max(settings.stall_s, _STALL_EXPOSURES * exposure_ms / 1000),
+        )
 
     def _prepare(self) -> None:
         settings = self._settings

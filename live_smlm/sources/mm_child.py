@@ -73,8 +73,8 @@ class _Child:
 
     def _stream(self) -> None:
         self._sequence = None
+        self._sequence = sequence = Sequence(self.camera, self.camera.start())
         try:
-            self._sequence = sequence = Sequence(self.camera, self.camera.start())
             self._frames.send(("tick", sequence.status))
             said = time.monotonic()
             while not sequence.ended:

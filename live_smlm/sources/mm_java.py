@@ -71,7 +71,8 @@ class ChildDevice:
     def stop(self) -> None:
         """End the sequence, if there is one, with what is in the buffer."""
         if self._streaming:
-            self._ask("stop")
+            with suppress(SourceFault):  # who takes the frames learns of it
+                self._ask("stop")
 
     def status(self) -> SourceStatus:
         """Of the sequence that runs, or of the last one."""

@@ -21,16 +21,14 @@ class LocalDevice:
     @contextmanager
     def acquire(self) -> Iterator[Iterator[FrameBatch]]:
         """A sequence; it is stopped on exit."""
+        sequence = Sequence(self._camera, self._camera.start())
+        self._sequence = sequence
+        stream = sequence.batches()
         try:
-            sequence = Sequence(self._camera, self._camera.start())
-            self._sequence = sequence
-            stream = sequence.batches()
-            try:
-                yield stream
-            finally:
-                stream.close()
-                self._last, self._sequence = sequence.status, None
+            yield stream
         finally:
+            stream.close()
+            self._last, self._sequence = sequence.status, None
             self._camera.halt()
 
     def stop(self) -> None:

@@ -143,6 +143,24 @@ def test_devices_are_set_and_read_while_it_streams(camera: MicroManagerSource) -
         assert next(stream).index[0] > 0
 
 
+def test_a_move_of_the_stage_moves_the_image_by_as_much() -> None:
+    beads = {"Camera.Mode": "Fluorescent Beads", "Camera.BeadDensity": 200, "XY.Velocity": 1e6}
+    with connected(
+        settings(properties={**beads, "Camera.BeadBrightness": 8}), camera_for
+    ) as source:
+        frames = []
+        with source.open() as stream:
+            for x_um, y_um in ((255.0, 255.0), (261.0, 252.0)):
+                source.move_stage(x_um, y_um)
+                last = next(stream).index[-1] + 3
+                frames.append(next(b for b in stream if b.index[-1] > last).pixels[-1].astype(int))
+    # 1 um a pixel; the stage steps by 15 nm, so it stands exactly at multiples of 3 um.
+    here, there = frames[0][:-3, 6:], frames[1][3:, :-6]
+    assert here.max() > 1000
+    assert np.abs(here - there).max() <= 1, "but for the rounding of the camera"
+    assert np.abs(frames[0] - frames[1]).max() > 1000
+
+
 def test_a_setting_that_changes_the_frames_is_seen() -> None:
     with connected(settings(), camera_for) as source, source.open() as stream:
         before = next(stream)

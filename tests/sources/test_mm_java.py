@@ -1,5 +1,6 @@
 """A running Micro-Manager as a source: the real client against a double of its server."""
 
+import socket
 import subprocess
 import sys
 import threading
@@ -73,11 +74,16 @@ def camera(attached: MicroManagerSource) -> MicroManagerSource:
     return attached
 
 
+@pytest.fixture(scope="module")
+def limited(port: int) -> Iterator[FrameSource]:
+    with connected(settings(port, frames=40), camera_for) as source:
+        yield source
+
+
 class TestContract(SourceContract):
-    @pytest.fixture(scope="class")
-    def source(self, port: int) -> Iterator[FrameSource]:
-        with connected(settings(port, frames=40, properties={"Camera.Skip": 0}), camera_for) as s:
-            yield s
+    @pytest.fixture
+    def source(self, limited: FrameSource) -> FrameSource:
+        return limited
 
 
 def test_frames_arrive_as_the_server_has_them(camera: MicroManagerSource) -> None:
@@ -187,11 +193,28 @@ def test_no_server_is_told_with_the_cure(port: int) -> None:
     assert gone != port
 
 
-def test_a_camera_in_live_mode_is_refused(port: int, camera: MicroManagerSource) -> None:
+def test_a_port_on_which_something_else_listens_is_told_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with (
+            pytest.raises(InputError, match=f"no Micro-Manager answers on port {port}"),
+            connected(settings(port, timeout_s=0.3), camera_for),
+        ):
+            pass
+
+
+def test_a_camera_in_live_mode_is_refused_and_left_alone(
+    port: int, camera: MicroManagerSource
+) -> None:
     camera.set_exposure(100.0)  # slow, so that the buffer holds what nobody reads
     with (
         camera.open() as stream,
         pytest.raises(InputError, match="is running already; end live mode"),
-        connected(settings(port), camera_for),
+        connected(settings(port, exposure_ms=None), camera_for),
     ):
-        next(stream)
+        pass
+    with camera.open() as stream:
+        with pytest.raises(InputError), connected(settings(port, exposure_ms=None), camera_for):
+            pass
+        first = next(stream).index[0]
+        assert next(stream).index[0] > first
