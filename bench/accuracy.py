@@ -38,8 +38,7 @@ PIXEL, BACKGROUND = 100.0, 10.0
 CAMERA = "scmos:offset_adu=100,gain_e_per_adu=1,read_noise_e=1.6,qe=1"
 BEAD_CAMERA = "scmos:offset_adu=100,gain_e_per_adu=1,read_noise_e=0,qe=1"
 BIAS_GATE = 0.05
-LOWEST = 0.95
-"""A ratio below it would say that the bound is wrong."""
+LOWEST = 0.95  # a ratio below it would say that the bound is wrong
 DATA_PIXEL = "160"
 JACCARD_GATE = 0.95
 Row = dict[str, Any]
@@ -283,15 +282,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--data", type=Path, help="folder with sparse_2d_simulated/ and others")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there, too")
-    parser.add_argument(
-        "--quick", action="store_true", help="few molecules of one seed; gates do not count"
-    )
+    parser.add_argument("--quick", action="store_true", help="one small seed; gates do not count")
     options = parser.parse_args()
     data = None if options.data is None else options.data.resolve()
     print("seeds", *SEEDS)
     answer = run(data, quick=options.quick)
     table(answer["simulated"])
-    data_table(answer["data"])
+    data_table(answer["data"]) if data else print("\nno --data: nothing of other laboratories")
     if options.json:
         with replacing(options.json) as draft:
             draft.write_text(json.dumps(answer, indent=1), encoding="utf-8")
