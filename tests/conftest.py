@@ -1,6 +1,7 @@
 """No test may leave a thread, a socket, shared memory or a child process behind."""
 
 import gc
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ def _held() -> dict[str, set[str]]:
         "thread": {f"{t.name} ({t.ident})" for t in threading.enumerate()},
         "socket": {str(c) for c in process.net_connections(kind="all")},
         "child process": {str(child.pid) for child in process.children(recursive=True)},
-        "shared memory": {f.name for f in shared.iterdir()} if shared.is_dir() else set(),
+        "shared memory": {f.name for f in shared.glob(f"live_smlm_{os.getpid()}_*")},
     }
 
 

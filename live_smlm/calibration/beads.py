@@ -96,6 +96,11 @@ def find_beads(stack: RawPixels, camera: CameraModel, *, radius_nm: float = 1000
     )
     radius = round(radius_nm / camera.pixel_size_nm)
     photons = camera.photons(stack)
+    level = float(photons.mean())
+    require(
+        level > 0,
+        f"bead stack has {level:.3g} photons per pixel on average; check the camera's offset",
+    )
     bright, threshold = _projection(photons, radius)
     spots = _maxima(bright, threshold, radius)
     saturated = (stack >= 2**camera.bits - 1).any(axis=0)

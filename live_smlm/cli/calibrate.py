@@ -1,5 +1,6 @@
 """`live-smlm calibrate STACK`: a stack of beads becomes a PSF file."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from live_smlm.calibration.astigmatic import calibrate_astigmatic
 from live_smlm.calibration.spline import calibrate_spline
 from live_smlm.cli.words import Camera, Json, PixelNm, tell
 from live_smlm.core import require
-from live_smlm.physics.psf.files import save
+from live_smlm.physics.psf.files import check_saved, save
 from live_smlm.sources.recorded import movie_shape, open_movie
 
 
@@ -37,6 +38,11 @@ def calibrate(
         z_first_nm is None or kind == "spline",
         f"--z-first-nm is {z_first_nm} but an astigmatic curve fits its own zero; leave it out",
     )
+    require(
+        z_first_nm is None or math.isfinite(z_first_nm),
+        f"--z-first-nm is {z_first_nm}; give nm, or leave it out",
+    )
+    check_saved(out, ".toml" if kind == "astigmatic" else ".h5")
     model = config.camera_model(config.camera_spec(camera), movie_shape(stack), pixel_nm)
     with open_movie(stack) as movie:
         planes = movie.read(0, movie.frames)

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from live_smlm import config
+from live_smlm.core import require
 
 Psf: TypeAlias = Annotated[str, typer.Option("--psf", help=config.PSF_HELP)]
 Camera: TypeAlias = Annotated[str, typer.Option("--camera", help=config.CAMERA_HELP)]
@@ -19,12 +20,18 @@ Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON ob
 Seed: TypeAlias = Annotated[int, typer.Option("--seed", help="The same seed, the same movie")]
 Threads: TypeAlias = Annotated[int, typer.Option("--threads", help="Lanes; 0: one per core")]
 
+MOST_LANES = 256
+
 console = Console(stderr=True)
 """Progress goes here, so that what a command prints can be piped."""
 
 
 def lanes(threads: int) -> int:
     """How many threads to use when `--threads` says so."""
+    require(
+        0 <= threads <= MOST_LANES,
+        f"number of lanes is {threads}; give 1 to {MOST_LANES}, or 0 for one per core",
+    )
     return threads or os.cpu_count() or 1
 
 

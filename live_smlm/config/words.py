@@ -48,6 +48,7 @@ class Emccd(Scmos):
 
 
 CameraSpec: TypeAlias = Scmos | Emccd
+_WIDEST_NM = 100_000.0
 _CAMERAS: dict[str, type[Scmos]] = {"scmos": Scmos, "emccd": Emccd}
 
 
@@ -56,10 +57,15 @@ def camera_spec(text: str) -> CameraSpec:
     if text.endswith(".toml"):
         path = Path(text)
         table = _table(path)
-        table = {k: str(path.parent / v) if k.endswith("_map") else v for k, v in table.items()}
+        table = {k: _beside(path, v) if k.endswith("_map") else v for k, v in table.items()}
         return _camera(str(table.pop("kind", "")), table, f"camera file {text}")
     kind, options = option_text.parse(text, "camera")
     return _camera(kind, options, f"camera {kind!r}")
+
+
+def _beside(path: Path, name: object) -> str:
+    require(isinstance(name, str), f"camera file {path} has the map {name!r}; give a file's name")
+    return str(path.parent / str(name))
 
 
 def _camera(kind: str, options: Mapping[str, Any], what: str) -> CameraSpec:
@@ -81,7 +87,7 @@ def camera_model(spec: CameraSpec, shape: tuple[int, int], pixel_nm: float) -> C
         for name in ("offset_adu", "gain_e_per_adu", "read_noise_e")
         if (path := getattr(spec, f"{name}_map")) is not None
     }
-    return CameraModel(
+    camera = CameraModel(
         shape=shape,
         pixel_size_nm=pixel_nm,
         quantum_efficiency=spec.qe,
@@ -93,16 +99,34 @@ def camera_model(spec: CameraSpec, shape: tuple[int, int], pixel_nm: float) -> C
         gain_e_per_adu=maps.get("gain_e_per_adu", spec.gain_e_per_adu),
         read_noise_e=maps.get("read_noise_e", spec.read_noise_e),
     )
+    _plausible(camera)
+    return camera
+
+
+def _plausible(camera: CameraModel) -> None:
+    """What a model may be, but no camera is: then units or values are mixed up."""
+    pixel, offset = camera.pixel_size_nm, float(np.max(camera.offset_adu))
+    require(1 <= pixel <= _WIDEST_NM, f"pixel size is {pixel:g} nm; give 1 to {_WIDEST_NM:g}")
+    most = 2**camera.bits - 1
+    require(
+        offset < most,
+        f"camera offset_adu is {offset:g}, but {camera.bits} bits count to {most}; lower it",
+    )
 
 
 def _map(path: Path) -> F32:
+    require(path.is_file(), f"camera map {path} does not exist; check the name")
     try:
         loaded = np.load(path, allow_pickle=False)
-    except ValueError as error:
+    except (ValueError, EOFError) as error:
         raise InputError(f"camera map {path} is not a NumPy array file: {error}") from error
     require(
         isinstance(loaded, np.ndarray) and loaded.ndim == 2,
         f"camera map {path} is not one two-dimensional array; save it with numpy.save",
+    )
+    require(
+        loaded.dtype.kind in "uif",
+        f"camera map {path} holds {loaded.dtype}; give real numbers, one per pixel",
     )
     return np.asarray(loaded, dtype=np.float32)
 
@@ -143,6 +167,7 @@ def _of_kind(kind: str, path: Path) -> PSF:
 
 
 def _table(path: Path) -> dict[str, Any]:
+    require(path.is_file(), f"camera file {path} does not exist; check the name")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -10,6 +10,7 @@ from live_smlm.core import EngineContext, EngineSpec, Localizations, RoiBatch, r
 from live_smlm.engines.fit_model import fit_model
 from live_smlm.engines.fit_rois import RoiFitter, roi_fitter
 from live_smlm.physics.psf.gaussian import GaussianPSF
+from live_smlm.physics.psf.spline import SplinePSF
 
 
 @dataclass(slots=True, eq=False)
@@ -76,6 +77,8 @@ def reason_not_to_fit(context: EngineContext, *, free_sigma: bool) -> str | None
         return "it needs the PSF to fit; give --psf"
     if free_sigma and not isinstance(psf, GaussianPSF):
         return f"free_sigma is for a gaussian PSF, not {psf.name}; leave it out"
+    if isinstance(psf, SplinePSF):
+        return psf.unfit(context.camera.pixel_size_nm)
     return None
 
 

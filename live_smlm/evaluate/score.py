@@ -75,6 +75,7 @@ def score(
     often the frames are resampled for the 95 % intervals; 0 tells none.
     """
     require(bootstrap >= 0, f"bootstrap is {bootstrap}; give how often to resample, or 0")
+    require(min_photons >= 0, f"min_photons is {min_photons:g}; give photons, or 0 for all")
     matches = match(found, truth, radius_xy_nm=radius_xy_nm, radius_z_nm=radius_z_nm)
     if min_photons > 0:
         found, truth, matches = _without_dim(found, truth, matches, min_photons)

@@ -46,6 +46,7 @@ class Scenario:
     def __post_init__(self) -> None:
         check_number("density", self.density, at_least=0)
         check_number("z_range_nm", self.z_range_nm, at_least=0)
+        check_number("on_frames", self.on_frames, above=0)
         for option, kinds in (("specimen", SPECIMENS), ("blinking", BLINKINGS)):
             name = getattr(self, option)
             require(name in kinds, f"{option} is {name!r}; choose one of {', '.join(kinds)}")

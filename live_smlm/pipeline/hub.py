@@ -89,7 +89,11 @@ class Hub:
     """Workers that somebody has seen die, by name."""
     refused: str | None = None
     """Why a lane could not open its engine."""
+    over: threading.Event = field(default_factory=threading.Event)
+    """Set once every frame has its fate: lanes that leave are right to."""
     _lanes: dict[tuple[int, bytes], _Lane] = field(default_factory=dict)
+    _away: dict[tuple[int, bytes], _Lane] = field(default_factory=dict)
+    """Lanes that were given up for their silence; they may come back."""
     _idle: deque[_Lane] = field(default_factory=deque)
     _heard: dict[bytes, float] = field(default_factory=dict)
     _sockets: "list[zmq.Socket[bytes]]" = field(default_factory=list)
@@ -126,7 +130,8 @@ class Hub:
             self._pass_on()
             if not self._ready:  # lanes rest while the collector is behind
                 self._hand_out()
-        for place, identity in self._lanes:
+        self.over.set()
+        for place, identity in (*self._lanes, *self._away):
             send(self._sockets[place], messages.FINISH, [identity], wait=False)
         for outcome in [*self._ready, Finished()]:
             self.outcomes.put(outcome)
@@ -150,7 +155,7 @@ class Hub:
             self._take((place, identity), message)
 
     def _take(self, sender: tuple[int, bytes], message: Envelope) -> None:
-        lane = self._lanes.get(sender)
+        lane = self._lanes.get(sender) or self._back(sender, message)
         if message.kind == "alive":
             place, identity = sender
             send(
@@ -170,6 +175,17 @@ class Hub:
         elif message.kind == "answer" and lane.holds is not None:
             with contextlib.suppress(MalformedError):
                 self._settle(lane, messages.read_answer(message))
+
+    def _back(self, sender: tuple[int, bytes], message: Envelope) -> _Lane | None:
+        """A lane that was only silent: its old chunk is another's, but it can work again."""
+        if message.kind not in {"ready", "answer"} or sender not in self._away:
+            return None
+        lane = self._lanes[sender] = self._away.pop(sender)
+        lane.holds = None
+        self.tell("lane back", lane.identity[1].decode(errors="replace"))
+        if message.kind == "answer":
+            self._idle.append(lane)
+        return lane
 
     def _welcome(self, sender: tuple[int, bytes], *, sees_ring: bool) -> None:
         place, identity = sender
@@ -246,12 +262,14 @@ class Hub:
             if worker in dead:
                 self._lose(lane, "died")
             elif now - self._heard.get(worker, now) > SILENCE_S:
-                self._lose(lane, f"was silent for {SILENCE_S:g} s")
+                self._lose(lane, f"was silent for {SILENCE_S:g} s", for_ever=False)
             elif lane.holds is not None and now - lane.since > CHUNK_S:
-                self._lose(lane, f"held one chunk for {CHUNK_S:g} s")
+                self._lose(lane, f"held one chunk for {CHUNK_S:g} s", for_ever=False)
 
-    def _lose(self, lane: _Lane, why: str) -> None:
+    def _lose(self, lane: _Lane, why: str, *, for_ever: bool = True) -> None:
         del self._lanes[lane.identity]
+        if not for_ever:
+            self._away[lane.identity] = lane
         if lane in self._idle:
             self._idle.remove(lane)
         reason = f"lane {lane.identity[1].decode(errors='replace')} {why}"

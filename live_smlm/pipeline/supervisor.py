@@ -79,11 +79,11 @@ class _Team:
         self.members[place.name] = process
 
     def watch(self) -> None:
-        """Look after the members until told to stop."""
-        while not self.stop.wait(_LOOK_S):
+        """Look after the members until told to stop, or until there is nothing left to do."""
+        while not self.stop.wait(_LOOK_S) and not self.hub.over.is_set():
             for place in self.places:
                 process = self.members.get(place.name)
-                if process is None or process.is_alive() or process.exitcode == 0:
+                if process is None or process.is_alive() or self.hub.over.is_set():
                     continue
                 self.hub.gone.put(place.name.encode())
                 self.hub.tell("worker died", f"{place.name}: exit code {process.exitcode}")

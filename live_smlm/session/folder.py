@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from live_smlm.core import FrameSource
+from live_smlm.core import FrameSource, require
+from live_smlm.engines import registry
 from live_smlm.pipeline.collector import Watcher
+from live_smlm.pipeline.dispatcher import Overload
 from live_smlm.pipeline.hub import Event, Localized
+from live_smlm.session.check import check
 from live_smlm.session.plan import Control, Outcome, RunPlan
 from live_smlm.session.run import Session
 from live_smlm.store.log import LocalizationLog
@@ -69,6 +72,11 @@ def run_into(
         config=config,
         camera=info.camera.describe(),
     )
+    require(
+        record_raw or plan.overload is not Overload.DEFER,
+        "overload rule 'defer' needs the raw movie to be recorded; add --record or choose thin",
+    )
+    check(info, plan, registry.chain)
     create(folder)
     with ExitStack() as held:
         record = held.enter_context(RunRecord(folder, about))

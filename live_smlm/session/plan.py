@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass, field
 from enum import Enum
 
-from live_smlm.core import PSF
+from live_smlm.core import PSF, require
 from live_smlm.pipeline.dispatcher import Overload
 from live_smlm.pipeline.ledger import Tally
 from live_smlm.store.record import Finish
@@ -40,6 +40,11 @@ class RunPlan:
     """Where workers from other machines may come, `tcp://host:port`."""
     status: str = "tcp://127.0.0.1:*"
     keys: Keys | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("workers", "lanes", "chunk_frames"):
+            value = getattr(self, name)
+            require(value >= 1, f"{name} is {value}; give at least 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

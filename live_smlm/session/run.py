@@ -14,11 +14,11 @@ from typing import Any
 
 import zmq
 
-from live_smlm.core import EngineContext, FrameBatch, FrameSource, Localizations, require
+from live_smlm.core import FrameSource
 from live_smlm.engines import registry
 from live_smlm.pipeline import supervisor
 from live_smlm.pipeline.collector import Collector, Store, Watcher, acknowledged
-from live_smlm.pipeline.dispatcher import Dispatcher, Overload, Plan
+from live_smlm.pipeline.dispatcher import Dispatcher, Plan
 from live_smlm.pipeline.feed import Feed
 from live_smlm.pipeline.hub import Hub
 from live_smlm.pipeline.lane import MakeEngine
@@ -26,6 +26,7 @@ from live_smlm.pipeline.ledger import Fate, Tally
 from live_smlm.pipeline.publisher import Publisher
 from live_smlm.pipeline.recorder import Raw, Recorder
 from live_smlm.pipeline.worker import Place
+from live_smlm.session.check import check
 from live_smlm.session.plan import Control, Outcome, RunPlan, Topology
 from live_smlm.store.record import Finish
 from live_smlm.transport import ring as ring_memory
@@ -66,7 +67,7 @@ class Session:
 
     def run(self) -> Outcome:
         """Run to the end. Refuses what cannot work before the source is opened."""
-        engine = self._check()
+        engine = check(self.source.info, self.plan, self.make_engine)
         shape = self.source.info.camera.shape
         dtype = "uint8" if self.source.info.camera.bits <= 8 else "uint16"
         ring_plan = ring_memory.plan(shape, dtype, self.plan.ring_mb)
@@ -115,31 +116,6 @@ class Session:
             "stopping": self.control.stopping,
         }
 
-    def _check(self) -> Any:
-        engine = self.make_engine(self.plan.engine)
-        place = EngineContext(camera=self.source.info.camera, psf=self.plan.psf)
-        engines = [engine]
-        if self.plan.overload is Overload.FALLBACK:
-            require(
-                self.plan.fallback is not None, "overload rule 'fallback' needs a fallback engine"
-            )
-        if self.plan.fallback is not None:
-            engines.append(self.make_engine(self.plan.fallback))
-        for one in engines:
-            spec = one.spec
-            require(
-                spec.consumes is FrameBatch and spec.produces is Localizations,
-                f"engine {spec.name!r} is {spec.arrow}; a run needs FrameBatch -> Localizations",
-            )
-            reason = one.unsupported(place)
-            require(reason is None, f"engine {spec.name!r} cannot run: {reason}")
-        require(
-            self.source.info.can_wait or self.plan.overload is not Overload.WAIT,
-            "overload rule 'wait' is for files and free-running simulations; a camera cannot "
-            "wait: choose defer, thin or fallback",
-        )
-        return engine
-
     def _served(self, context: "zmq.Context[zmq.Socket[bytes]]") -> Outcome:
         """With sockets, workers and threads around the run itself."""
         listen: dict[str, Keys | None] = {"tcp://127.0.0.1:*": None}
@@ -173,10 +149,15 @@ class Session:
             with self._workers():
                 try:
                     yield
+                except BaseException:
+                    self._hub.abort.set()
+                    raise
                 finally:
                     self._let_end()
-                    hub.join()
+                    hub.join()  # before the workers, who wait for its word
         finally:
+            self._let_end()
+            hub.join()
             collector.join()
 
     def _let_end(self) -> None:
@@ -242,7 +223,12 @@ class Session:
     def _wait_for(self, feed: threading.Thread) -> None:
         """Until all frames have their fate; passes requests to stop on."""
         dispatcher = self._hub.dispatcher
+        manned_s = time.monotonic()
         while feed.is_alive() or not self._finished():
+            if self._hub.lanes or self.plan.topology is Topology.NONE:
+                manned_s = time.monotonic()
+            elif time.monotonic() - manned_s > READY_PATIENCE_S:
+                self._give_up(f"no worker is left; the last reason: {self._hub.refused}")
             if self.control.aborting:
                 self._hub.abort.set()
             limit = self.plan.most_seconds

@@ -6,6 +6,7 @@ decided by the ledger, not here. Readers attach by name and only look.
 """
 
 import contextlib
+import os
 import secrets
 import sys
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ class RingPlan:
 
 def plan(shape: tuple[int, int], dtype: str, megabytes: float) -> RingPlan:
     """A ring with a fresh name that fits into so much memory."""
-    name = f"live_smlm_{secrets.token_hex(6)}"
+    name = f"live_smlm_{os.getpid()}_{secrets.token_hex(4)}"
     one = RingPlan(name=name, slots=1, shape=shape, dtype=dtype)
     slots = int(megabytes * 2**20 // one.frame_bytes)
     require(

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import tifffile
 from vispy.io import read_png
 
 from live_smlm.cli import main
+from live_smlm.config import RunConfig, read_config
 from live_smlm.store.tables import read_table
 
 CAMERA = "scmos:offset_adu=100,gain_e_per_adu=1,read_noise_e=1.6,qe=1"
@@ -99,17 +101,60 @@ def test_engines_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "gauss-mle (default)" in capsys.readouterr().out
 
 
-def test_the_demo_writes_a_picture_that_is_not_black(
+def test_the_demo_runs_through_micro_manager_and_its_picture_is_not_black(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = said(capsys, "demo", "--frames", "60", "--out", str(tmp_path / "demo"))
-    picture = read_png(str(tmp_path / "demo" / "picture.png"))[..., :3]
-    assert picture.shape[1] > 2 * 700
+    folder = tmp_path / "demo"
+    told = said(capsys, "demo", "--frames", "150", "--out", str(folder), "--topology", "threads")
+    assert (told["finish"], told["captured"], told["localized"]) == ("completed", 150, 150)
+    assert told["lost"] == told["deferred"] == told["shed"] == 0
+    record = json.loads((folder / "run.json").read_text())
+    assert record["simulated"]
+    assert record["source"].startswith("simulated specimen in Micro-Manager")
+    assert record["frames"]["captured"] == 150
+    picture = read_png(str(folder / "picture.png"))[..., :3]
     left, right = picture[:, :768], picture[:, -768:]
     assert left.max() > 200
     assert np.count_nonzero(right.max(axis=2) > 128) > told["molecules"] / 2
     assert told["jaccard"] > 0.7
-    assert json.loads((tmp_path / "demo" / "summary.json").read_text())["frames"] == 60
+
+
+def test_a_run_from_a_configuration_and_what_can_be_done_with_it(
+    movie: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    lines = [
+        f"source = {json.dumps(str(movie))}",
+        f"camera = {json.dumps(CAMERA)}",
+        'psf = "gaussian:sigma_nm=130"',
+        'topology = "threads"',
+        "record = true",
+    ]
+    (tmp_path / "run.toml").write_text("\n".join(lines))
+    told = said(capsys, "run", str(tmp_path / "run.toml"), "--out", str(folder))
+    assert (told["captured"], told["localized"]) == (20, 20)
+    assert said(capsys, "info", str(folder))["disk"]["recorded"] == 20
+    assert said(capsys, "recover", str(folder))["localized"] == 20
+    table = tmp_path / "locs.csv"
+    assert said(capsys, "convert", str(folder), str(table))["molecules"] == told["molecules"]
+    direct = tmp_path / "direct.csv"
+    psf = ("--psf", "gaussian:sigma_nm=130")
+    said(capsys, "localize", str(movie), "--camera", CAMERA, *psf, "--out", str(direct))
+    assert table.read_text() == direct.read_text()
+    again = tmp_path / "again.tif"
+    assert said(capsys, "convert", str(movie), str(again))["frames"] == 20
+    assert np.array_equal(tifffile.imread(again), tifffile.imread(movie))
+
+
+def test_the_example_configuration_is_a_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["config", "--example"]) == 0
+    text = capsys.readouterr().out
+    (tmp_path / "run.toml").write_text(text)
+    assert read_config(tmp_path / "run.toml", {}) == RunConfig()
+    for key in fields(RunConfig):
+        assert f"\n# {key.metadata['help']}\n" in text
 
 
 def test_the_installed_command_refuses_with_code_2() -> None:
@@ -140,6 +185,7 @@ def bad_files(folder: Path) -> None:
     np.save(folder / "minus.npy", np.full((8, 8), -1.0))
     (folder / "text.npy").write_text("no array")
     (folder / "bad.toml").write_text("kind = ")
+    (folder / "unknown.toml").write_text('sauce = "demo"')
     (folder / "noxy.csv").write_text("frame,z_nm\n1,2\n")
 
 
@@ -166,8 +212,8 @@ LOCALIZE = "localize {d}/ok.tif --psf gaussian:sigma_nm=130 --camera scmos"
         (LOCALIZE + " --pixel-nm 0", "pixel_size_nm has the value 0"),
         (LOCALIZE + " --engine deepstrom", "'deepstrom' is not installed; there are"),
         (LOCALIZE + " --engine gauss-mle:threshold=-1", "threshold"),
-        (LOCALIZE + " --engine detect", "localize needs FrameBatch -> Localizations"),
-        (LOCALIZE + " --threads -1", "number of lanes is -1"),
+        (LOCALIZE + " --engine detect", "a run needs FrameBatch -> Localizations"),
+        (LOCALIZE + " --threads -1", "lanes is -1"),
         (LOCALIZE + " --out {d}/table.xyz", "unknown ending '.xyz'"),
         (LOCALIZE + " --out {d}/nowhere/table.csv", "nowhere"),
         ("localize {d}/ok.tif --camera ccd", "kind 'ccd' is unknown; use scmos or emccd"),
@@ -192,6 +238,31 @@ LOCALIZE = "localize {d}/ok.tif --psf gaussian:sigma_nm=130 --camera scmos"
         ("simulate --out {d}/nowhere/m.tif", "nowhere"),
         ("calibrate {d}/ok.tif --camera scmos --out {d}/p.h5 --z-step-nm 10 --kind cat", "'cat'"),
         ("calibrate {d}/ok.tif --camera scmos --out {d}/p.h5 --z-step-nm 10", "bead"),
+        ("run --source {d}/none.tif", "neither demo, simulated, micromanager nor a movie"),
+        ("run --source {d}/ok.tif", 'camera is not said; give camera = "scmos'),
+        ("run --source simulated:size=3", "size is '3'"),
+        ("run --source simulated:colour=red", "no option 'colour'"),
+        ("run --source simulated --overload panic", "overload is 'panic'"),
+        ("run --source simulated --overload defer", "needs the raw movie"),
+        ("run --source simulated --topology cloud", "topology is 'cloud'"),
+        ("run --source simulated --frames 0", "frames is 0"),
+        ("run --source simulated --lanes 0", "lanes is 0"),
+        ("run --source simulated --listen tcp://0.0.0.0:5570 --out {d}/r", "needs keys"),
+        ("run --source simulated --keys {d}/none --out {d}/r", "make them with 'live-smlm keys"),
+        ("run --source simulated --out {d}", "is not empty"),
+        ("run --source simulated --engine nothing --out {d}/r", "'nothing' is not installed"),
+        ("run {d}/bad.toml", "not valid TOML"),
+        ("run {d}/unknown.toml", "no option 'sauce'; it has camera"),
+        ("run --source micromanager --no-headless", "no window yet"),
+        ("worker --connect lab-pc", "write tcp://host:port"),
+        ("worker --connect tcp://lab-pc:5570", "give --keys FOLDER"),
+        ("keys {d}", "keys are never overwritten"),
+        ("watch nowhere", "write tcp://host:port"),
+        ("recover {d}", "has no run.json"),
+        ("info {d}/none", "none"),
+        ("convert {d}/noxy.csv {d}/x.csv", "x_nm"),
+        ("convert {d}/ok.tif {d}/nowhere/x.tif", "nowhere"),
+        ("config", "say --example"),
         ("fly", "No such command 'fly'"),
     ],
 )

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,11 @@ def until(condition: Callable[[], Any], patience_s: float = 40.0) -> Any:
     return answer
 
 
+def _is_gone(process: psutil.Process) -> bool:
+    """Without reaping it: that is its parent's to do."""
+    return not process.is_running()
+
+
 def workers_of(process: psutil.Process) -> list[psutil.Process]:
     with contextlib.suppress(psutil.NoSuchProcess):
         children = process.children(recursive=True)
@@ -143,7 +149,7 @@ def test_killing_workers_three_times_loses_nothing(reference: Localizations) -> 
             time.sleep(0.5)
             worker.kill()
             killed.append(worker.pid)
-            worker.wait(10)
+            until(partial(_is_gone, worker))
 
     killer = threading.Thread(target=kill_now_and_then)
     found, outcome = localized(

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from live_smlm.core import PSF, InputError, require
-from live_smlm.core.files import replacing
+from live_smlm.core.files import check_place, replacing
 from live_smlm.core.options import build
 from live_smlm.physics.psf.gaussian import AstigmaticPSF, GaussianPSF
 from live_smlm.physics.psf.pupil import PupilPSF
@@ -28,11 +28,7 @@ _HDF5_ENDINGS = (".h5", ".hdf5")
 
 def save(psf: PSF, path: Path) -> None:
     """Write one of this room's PSFs: a spline to `.h5`, any other to `.toml`."""
-    endings = _HDF5_ENDINGS if isinstance(psf, SplinePSF) else (".toml",)
-    require(
-        path.suffix in endings,
-        f"PSF file {path} should end in {endings[0]}, as {psf.name} PSFs do; rename it",
-    )
+    check_saved(path, ".h5" if isinstance(psf, SplinePSF) else ".toml")
     require(
         isinstance(psf, SplinePSF) or psf.name in PARAMETRIC,
         f"a {psf.name} PSF cannot be saved; sample it as a spline first",
@@ -42,6 +38,15 @@ def save(psf: PSF, path: Path) -> None:
             _write_spline(psf, draft)
         else:
             draft.write_text(_toml(psf.describe()), encoding="utf-8")
+
+
+def check_saved(path: Path, ending: str) -> None:
+    """Refuse a name under which no PSF of the kind that ends so could be saved."""
+    endings = _HDF5_ENDINGS if ending in _HDF5_ENDINGS else (ending,)
+    require(
+        path.suffix in endings, f"PSF file {path} should end in {ending} for this kind; rename it"
+    )
+    check_place(path)
 
 
 def load_psf(path: Path) -> PSF:

@@ -69,7 +69,7 @@ def _from_file(path: Path, rho: F64, phi: F64) -> F64:
     require(path.is_file(), f"pupil mask file {str(path)!r} does not exist; check the path")
     try:
         phase = np.load(path, allow_pickle=False)
-    except ValueError as error:
+    except (ValueError, EOFError) as error:
         raise InputError(f"pupil mask {str(path)!r} is not a NumPy array file: {error}") from error
     require(
         phase.ndim == 2 and phase.shape[0] == phase.shape[1] and len(phase) >= 2,

@@ -26,6 +26,7 @@ from live_smlm.physics.psf.zernike import coefficients, zernike
 
 _SAMPLES = 64
 """Of the pupil's diameter, at least."""
+_MOST_SAMPLES = 1024
 _MARGIN_NM = 2500.0
 """Of the image, beyond defocus: for diffraction, aberrations and masks."""
 _EXTENT_LIMIT_NM = 3000.0
@@ -150,7 +151,14 @@ class PupilPSF:
             immersion = self.n_immersion * cosine(self.na * rho, self.n_immersion).real
             slopes.append(np.gradient(medium - immersion * self.z_stage_nm, self.na * rho))
         reach = float(np.percentile(np.abs(slopes), 95)) + _MARGIN_NM
-        return max(_SAMPLES, 2 * int(np.ceil(2 * self.na * reach / self.wavelength_nm)))
+        samples = max(_SAMPLES, 2 * int(np.ceil(2 * self.na * reach / self.wavelength_nm)))
+        require(
+            samples <= _MOST_SAMPLES,
+            f"pupil z_min_nm {self.z_min_nm:g} to z_max_nm {self.z_max_nm:g} with z_stage_nm "
+            f"{self.z_stage_nm:g} needs {samples} samples of the pupil, {_MOST_SAMPLES} are the "
+            "most; narrow the range",
+        )
+        return samples
 
     def images(
         self,

@@ -64,6 +64,15 @@ class SplinePSF:
         side = min(self.coefficients.shape[1:])
         return half_width(self, self.pixel_size_nm, (side + 1) // 2 * self.pixel_size_nm)
 
+    def unfit(self, pixel_size_nm: float) -> str | None:
+        """Why it cannot serve such pixels, if so."""
+        if abs(pixel_size_nm / self.pixel_size_nm - 1) < 1e-4:
+            return None
+        return (
+            f"spline PSF was measured with pixels of {self.pixel_size_nm:g} nm and cannot serve "
+            f"{pixel_size_nm:g} nm; calibrate with this camera"
+        )
+
     def images(
         self,
         x_nm: F32 | F64,
@@ -73,11 +82,8 @@ class SplinePSF:
         pixel_size_nm: float,
     ) -> PsfImage:
         """Images and derivatives; see `core.PSF`."""
-        require(
-            abs(pixel_size_nm / self.pixel_size_nm - 1) < 1e-4,
-            f"spline PSF was measured with pixels of {self.pixel_size_nm:g} nm and cannot serve "
-            f"{pixel_size_nm:g} nm; calibrate with this camera",
-        )
+        reason = self.unfit(pixel_size_nm)
+        require(reason is None, f"{reason}")
         out = np.empty((len(x_nm), 4, *shape))
         x = np.asarray(x_nm, np.float64) / pixel_size_nm
         y = np.asarray(y_nm, np.float64) / pixel_size_nm
