@@ -27,7 +27,7 @@ from live_smlm.core import CameraModel, FrameBatch, RawPixels, StreamInfo
 from live_smlm.physics.psf.gaussian import GaussianPSF
 from live_smlm.physics.scenario import Scenario
 from live_smlm.pipeline.dispatcher import Overload
-from live_smlm.session import Control, Outcome, RunPlan, Topology
+from live_smlm.session import Control, Finish, Outcome, RunPlan, Topology
 from live_smlm.session.folder import run_into
 from live_smlm.sources.specimen import in_demo_camera
 
@@ -149,15 +149,22 @@ def steady(seconds: float) -> dict[str, Any]:
 
 
 def held_rate(size: int, seconds: float) -> dict[str, Any]:
-    """The fastest exposure at which nothing is shed or lost."""
-    free = row(through_camera(size, 1.0, seconds), size)
-    show(f"  {size}: unthrottled", free)
-    rate = min(free["Mpixel_s"] * 1e6 / size**2, 910.0)
-    for share in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5):
-        held = row(through_camera(size, 1000 / (share * rate), seconds), size)
-        if held["lost"] == held["shed"] == 0:
-            return held
-    return held
+    """The fastest exposure at which nothing is shed or lost: halving, then closing in."""
+    low: dict[str, Any] = {}
+    fast, slow = 910.0, 0.0
+    rate = fast
+    while not low or (fast - slow > 0.1 * fast and slow < 900):
+        outcome = through_camera(size, 1000 / rate, seconds)
+        tried = row(outcome, size) | {"asked_frames_s": round(rate, 1)}
+        show(f"  {outcome.finish.value}", tried)
+        if outcome.finish is Finish.COMPLETED and tried["lost"] == tried["shed"] == 0:
+            low, slow = tried, rate
+        else:
+            fast = rate
+        if slow >= 900:
+            break
+        rate = (fast + slow) / 2
+    return low
 
 
 def rates(seconds: float) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from live_smlm.pipeline.worker import Place, work
 RESTARTS_A_MINUTE = 5
 _LOOK_S = 0.1
 _PATIENCE_S = 10.0
+_MAKES_WAY = 10
 MakeMakeEngine = Callable[[], MakeEngine]
 """Importable from a fresh process; called there."""
 
@@ -115,7 +116,13 @@ class _Team:
 
 
 def _main(place: Place, make_make_engine: MakeMakeEngine) -> None:
-    """A worker process: works, and goes when its parent does."""
+    """A worker process: works, and goes when its parent does.
+
+    It makes way for the camera's thread: frames can wait for a lane, a camera
+    for nobody.
+    """
+    if hasattr(os, "nice"):
+        os.nice(_MAKES_WAY)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()

@@ -6,6 +6,7 @@ decided by the ledger, not here. Readers attach by name and only look.
 """
 
 import contextlib
+import mmap
 import os
 import secrets
 import sys
@@ -81,6 +82,14 @@ class FrameRing:
             return self._slots[start:stop]
         return np.concatenate([self._slots[start:], self._slots[: stop - self.plan.slots]])
 
+    def clear(self) -> None:
+        """Write to every page now: the first time is slow, and a camera would pay for it."""
+        self._slots.fill(0)
+
+    def touch(self) -> None:
+        """Read from every page now, for the same reason."""
+        self._slots.reshape(-1).view(np.uint8)[:: mmap.PAGESIZE].max()
+
     def forget(self) -> None:
         """Drop the array so that the memory can be closed."""
         self._slots = np.zeros((0, *self.plan.shape), self.plan.dtype)
@@ -99,6 +108,7 @@ def create(ring_plan: RingPlan) -> Iterator[FrameRing]:
         ) from error
     try:
         with _ring(ring_plan, memory) as ring:
+            ring.clear()
             yield ring
     finally:
         memory.unlink()
@@ -111,6 +121,7 @@ def attach(ring_plan: RingPlan) -> Iterator[FrameRing]:
     untracked = {"track": False} if sys.version_info >= (3, 13) else {}
     memory = shared_memory.SharedMemory(ring_plan.name, **untracked)
     with _ring(ring_plan, memory) as ring:
+        ring.touch()
         yield ring
 
 
