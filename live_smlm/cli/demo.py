@@ -21,9 +21,12 @@ from live_smlm.core import (
     FrameBatch,
     FrameSource,
     InputError,
+    LiveSource,
     Localizations,
+    SourceStatus,
     StreamInfo,
     concatenate,
+    require,
 )
 from live_smlm.engines.registry import DEFAULT
 from live_smlm.evaluate.score import score
@@ -61,7 +64,8 @@ def demo(
     seen: list[Summed] = []
 
     def watched(source: FrameSource) -> FrameSource:
-        seen.append(Summed(source))
+        require(isinstance(source, LiveSource), "the demo's source is a camera")
+        seen.append(Summed(source))  # type: ignore[arg-type] # refused above
         return seen[0]
 
     answer = run_config(read_config(None, given), watched)
@@ -75,7 +79,7 @@ def demo(
 class Summed:
     """A source that adds its frames up: what one sees without localization."""
 
-    source: FrameSource
+    source: LiveSource
     total: F64 = field(default_factory=lambda: np.zeros(0))
     last: int = -1
 
@@ -90,6 +94,14 @@ class Summed:
         self.total = np.zeros(self.info.camera.shape)
         with self.source.open() as batches:
             yield map(self._add, batches)
+
+    def stop(self) -> None:
+        """The source's."""
+        self.source.stop()
+
+    def status(self) -> SourceStatus:
+        """The source's."""
+        return self.source.status()
 
     def _add(self, batch: FrameBatch) -> FrameBatch:
         self.total += batch.pixels.sum(axis=0, dtype=np.float64)

@@ -18,7 +18,9 @@ RING_MB = 128.0
 
 
 def localize(
-    movie: Annotated[Path, typer.Argument(help="TIFF file or folder of TIFF files")],
+    movie: Annotated[
+        Path, typer.Argument(help="TIFF, NDTiff, OME-Zarr, Picasso raw, or a folder of TIFFs")
+    ],
     *,
     camera: Camera,
     psf: Annotated[str | None, typer.Option("--psf", help=config.PSF_HELP)] = None,

@@ -9,7 +9,7 @@ from typing import Any
 from rich.progress import Progress, TaskID, TextColumn
 
 from live_smlm.cli.words import console
-from live_smlm.pipeline.hub import Event, Localized
+from live_smlm.pipeline.outcomes import Event, Localized
 
 _EVERY_S = 0.2
 

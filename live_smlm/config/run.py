@@ -24,7 +24,7 @@ class RunConfig:
 
     source: str = _key(
         "demo",
-        "Where frames come from: demo, simulated, micromanager (each :key=value,…) or a movie",
+        "Where frames come from: demo, simulated, micromanager, movie (:key=value,…), or a path",
     )
     camera: str | None = _key(
         None, "scmos:key=value,…, emccd:key=value,… or a .toml file; demo and simulated know theirs"

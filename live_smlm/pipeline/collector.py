@@ -14,9 +14,9 @@ from typing import Protocol
 
 from live_smlm.core import I64, Localizations
 from live_smlm.pipeline.dispatcher import Settled
-from live_smlm.pipeline.hub import Event, Finished, Localized, Outcome
 from live_smlm.pipeline.latency import Latencies
 from live_smlm.pipeline.ledger import Tally
+from live_smlm.pipeline.outcomes import Event, Finished, Localized, Outcome
 from live_smlm.pipeline.sequencer import Sequencer
 
 STORE_PATIENCE_S = 20.0

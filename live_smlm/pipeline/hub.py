@@ -13,13 +13,13 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
 
 import numpy as np
 import zmq
 
-from live_smlm.core import F64, I64, Localizations
-from live_smlm.pipeline.dispatcher import Chunk, Dispatcher, Settled
+from live_smlm.core import F64, I64
+from live_smlm.pipeline.dispatcher import Chunk, Dispatcher
+from live_smlm.pipeline.outcomes import Event, Finished, Outcome, localized
 from live_smlm.transport import messages
 from live_smlm.transport.codec import Envelope, MalformedError
 from live_smlm.transport.endpoints import Keys, bound, receive_from, send
@@ -32,37 +32,6 @@ SILENCE_S = 10.0
 CHUNK_S = 120.0
 """A lane that holds one chunk for so long has left."""
 COLLECTOR_QUEUE = 256
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Localized:
-    """A chunk that came back, with the camera's numbers of its core frames."""
-
-    first: int
-    count: int
-    index: I64
-    molecules: Localizations
-    latency_s: F64
-    """From the frame's arrival in the ring to the lane's answer."""
-    answered_s: float
-    """When that was, on this machine's clock."""
-    fallback: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something an operator would want to know."""
-
-    what: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """No more frames will be settled."""
-
-
-Outcome: TypeAlias = Localized | Settled | Event | Finished
 
 
 @dataclass(slots=True)
@@ -214,7 +183,7 @@ class Hub:
             slots = self._slots(answer.chunk)
             chunk = self.dispatcher.done(answer.chunk, lane.identity)
         if chunk is not None:
-            self._ready.append(_localized(chunk, answer.molecules, *slots))
+            self._ready.append(localized(chunk, answer.molecules, *slots))
 
     def _slots(self, number: int) -> tuple[I64, F64]:
         """Camera numbers and latencies of a chunk's frames, before its slots are free."""
@@ -299,15 +268,3 @@ def _address(socket: "zmq.Socket[bytes]") -> str:
 
 def _worker_of(identity: bytes) -> bytes:
     return identity.rsplit(b"/", 1)[0]
-
-
-def _localized(chunk: Chunk, molecules: Localizations, index: I64, latency_s: F64) -> Localized:
-    return Localized(
-        first=chunk.first,
-        count=chunk.count,
-        index=index,
-        molecules=molecules,
-        latency_s=latency_s,
-        answered_s=time.monotonic(),
-        fallback=chunk.fallback,
-    )

@@ -4,11 +4,11 @@ Frames are counted by stream number: 0, 1, 2 … in the order in which they got
 a slot of the ring. A frame that never got one is lost, and is counted apart.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
 from live_smlm.core import require
+from live_smlm.core.ranges import Ranges
 
 
 class Fate(Enum):
@@ -19,36 +19,6 @@ class Fate(Enum):
     """To be localized later from the raw record."""
     SHED = "shed"
     """Given up, by the rule that the run's configuration names."""
-
-
-class Intervals:
-    """A set of whole numbers, kept as ranges."""
-
-    def __init__(self) -> None:
-        self._ranges: list[tuple[int, int]] = []
-
-    def add(self, first: int, count: int) -> None:
-        """Add `first` … `first + count - 1`, none of which may be in it already."""
-        stop = first + count
-        at = len(self._ranges)
-        while at and self._ranges[at - 1][0] > first:
-            at -= 1
-        before = self._ranges[at - 1] if at else None
-        after = self._ranges[at] if at < len(self._ranges) else None
-        if (before and before[1] > first) or (after and stop > after[0]):
-            raise ValueError(f"frames {first} to {stop - 1} are in the set already, in part")
-        joins_before = before is not None and before[1] == first
-        joins_after = after is not None and after[0] == stop
-        low = before[0] if before is not None and joins_before else first
-        high = after[1] if after is not None and joins_after else stop
-        self._ranges[at - joins_before : at + joins_after] = [(low, high)]
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        """Ranges (first, stop) in rising order."""
-        return iter(self._ranges)
-
-    def __len__(self) -> int:
-        return sum(stop - first for first, stop in self._ranges)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +48,7 @@ class Ledger:
 
     captured: int = 0
     lost: int = 0
-    _fates: dict[Fate, Intervals] = field(
-        default_factory=lambda: {fate: Intervals() for fate in Fate}
-    )
+    _fates: dict[Fate, Ranges] = field(default_factory=lambda: {fate: Ranges() for fate in Fate})
 
     def settle(self, first: int, count: int, fate: Fate) -> None:
         """Write down what became of these frames; once, for ever."""
@@ -88,7 +56,7 @@ class Ledger:
             count > 0 and first >= 0 and first + count <= self.captured,
             f"frames {first} to {first + count - 1} were never captured; there are {self.captured}",
         )
-        self._fates[fate].add(first, count)
+        self._fates[fate].add(first, first + count)
 
     def ranges(self, fate: Fate) -> list[tuple[int, int]]:
         """(first, stop) of the frames with this fate."""

@@ -13,7 +13,7 @@ from typing import Any
 import zmq
 
 from live_smlm.core import Localizations, concatenate
-from live_smlm.pipeline.hub import Event, Localized
+from live_smlm.pipeline.outcomes import Event, Localized
 from live_smlm.transport.codec import Envelope
 from live_smlm.transport.endpoints import send
 

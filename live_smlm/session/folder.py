@@ -10,7 +10,7 @@ from live_smlm.core import FrameSource, require
 from live_smlm.engines import registry
 from live_smlm.pipeline.collector import Watcher
 from live_smlm.pipeline.dispatcher import Overload
-from live_smlm.pipeline.hub import Event, Localized
+from live_smlm.pipeline.outcomes import Event, Localized
 from live_smlm.session.check import check
 from live_smlm.session.plan import Control, Outcome, RunPlan
 from live_smlm.session.run import Session

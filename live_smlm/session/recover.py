@@ -16,6 +16,7 @@ import numpy as np
 from live_smlm.config import RunConfig
 from live_smlm.core import EngineContext, FrameBatch, Localizations, require
 from live_smlm.core.options import build
+from live_smlm.core.ranges import Ranges
 from live_smlm.engines import registry
 from live_smlm.session.sources import camera_of, psf_of
 from live_smlm.store.log import LocalizationLog, is_open, read_log
@@ -32,7 +33,7 @@ def recover(folder: Path, advance: Callable[[int], None] = lambda _: None) -> di
     localized = 0
     with LocalizationLog(folder) as log, EventLog(folder) as events:
         if raw is not None:
-            missing = list(gaps(log.covered, raw.frames))
+            missing = Ranges(log.covered).missing(raw.frames)
             chosen = build(RunConfig, said["config"], f"configuration of {folder}")
             for first, index, found in _localize(chosen, raw, missing):
                 log.append(first, len(index), index, found)
@@ -43,17 +44,6 @@ def recover(folder: Path, advance: Callable[[int], None] = lambda _: None) -> di
     record = _completed(said, covered, raw, len(read_log(folder).molecules))
     write_run(folder, record)
     return record
-
-
-def gaps(covered: list[tuple[int, int]], frames: int) -> Iterator[tuple[int, int]]:
-    """What `covered` leaves of frames 0 to `frames`, as (first, stop)."""
-    at = 0
-    for first, stop in covered:
-        if first > at:
-            yield at, min(first, frames)
-        at = max(at, stop)
-    if at < frames:
-        yield at, frames
 
 
 def _localize(

@@ -14,7 +14,7 @@ from typing import Any
 
 import zmq
 
-from live_smlm.core import FrameSource
+from live_smlm.core import FrameSource, LiveSource
 from live_smlm.engines import registry
 from live_smlm.pipeline import supervisor
 from live_smlm.pipeline.collector import Collector, Store, Watcher, acknowledged
@@ -27,6 +27,7 @@ from live_smlm.pipeline.publisher import Publisher
 from live_smlm.pipeline.recorder import Raw, Recorder
 from live_smlm.pipeline.worker import Place
 from live_smlm.session.check import check
+from live_smlm.session.numbers import latencies_of, numbers_of
 from live_smlm.session.plan import Control, Outcome, RunPlan, Topology
 from live_smlm.store.record import Finish
 from live_smlm.transport import ring as ring_memory
@@ -95,26 +96,23 @@ class Session:
 
     def state(self) -> dict[str, Any]:
         """The numbers of this moment, as plain values."""
-        tally = self._tally()
         elapsed = self._elapsed_s or (time.monotonic() - self._since_s if self._since_s else 0)
+        numbers = numbers_of(self._tally(), self._collector, elapsed)
         return {
             "simulated": self.source.info.simulated,
             "source": self.source.info.name,
             "engine": self.plan.engine,
-            "captured": tally.captured,
-            "localized": tally.localized,
-            "deferred": tally.deferred,
-            "shed": tally.shed,
-            "lost": tally.lost,
-            "waiting": tally.waiting,
-            "molecules": self._collector.molecules,
-            "frames_s": tally.captured / elapsed if elapsed else 0.0,
-            "elapsed_s": elapsed,
+            "camera_fill": self._fill(),
+            "refused": self._feed.refused,
             "lanes": self._hub.lanes,
-            "latency_ms": self._latencies(),
             "overload": self.plan.overload.value,
             "stopping": self.control.stopping,
+            **numbers,
         }
+
+    def _fill(self) -> float | None:
+        """Share of the camera's own buffer that waits to be read."""
+        return self.source.status().fill if isinstance(self.source, LiveSource) else None
 
     def _served(self, context: "zmq.Context[zmq.Socket[bytes]]") -> Outcome:
         """With sockets, workers and threads around the run itself."""
@@ -282,15 +280,6 @@ class Session:
                 recorded=self._hub.dispatcher.plan.recorded,
             )
 
-    def _latencies(self) -> dict[str, float | None]:
-        localized, published = self._collector.localized, self._collector.published
-        return {
-            "p50": localized.percentile_ms(50),
-            "p99": localized.percentile_ms(99),
-            "published_p50": published.percentile_ms(50),
-            "published_p99": published.percentile_ms(99),
-        }
-
     def _outcome(self) -> Outcome:
         finish, reason = self._how()
         tally = self._tally()
@@ -302,7 +291,7 @@ class Session:
             reason=reason,
             tally=tally,
             molecules=self._collector.molecules,
-            latency_ms=self._latencies(),
+            latency_ms=latencies_of(self._collector),
             rate_mpx_s=rate,
             seconds=self._elapsed_s,
             deferred=ledger.ranges(Fate.DEFERRED),

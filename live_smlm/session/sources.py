@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from live_smlm import config
 from live_smlm.config import RunConfig
@@ -17,7 +18,7 @@ from live_smlm.sources.recorded import RecordedSource
 from live_smlm.sources.simulated import SimulatedSource
 
 SIMULATED = ("demo", "simulated")
-KINDS = (*SIMULATED, "micromanager")
+KINDS = (*SIMULATED, "micromanager", "movie")
 _CAMERA = "scmos:offset_adu=100,gain_e_per_adu=1,read_noise_e=1.6,qe=1"
 _PSF = GaussianPSF(130.0)
 
@@ -57,15 +58,31 @@ class Simulated(Specimen):
     """None: as fast as possible."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedMovie:
+    """A movie, in the words of `movie:file=…`; a bare path means the same without options."""
+
+    file: str
+    rate_hz: str | None = None
+    """Frames per second, or `recorded` for the movie's own times; none: as fast as possible."""
+    watch_s: float | None = None
+    """The movie is still written: go on until it has not grown for so long."""
+    first: int = 0
+    last: int | None = None
+
+
 @contextmanager
 def opened(run: RunConfig) -> Iterator[tuple[FrameSource, PSF | None]]:
     """The source that the configuration names, and the PSF its engine is to assume."""
     kind = run.source.partition(":")[0]
     psf = psf_of(run)
     if kind not in KINDS:
-        yield _movie(run), psf
+        yield _movie(run, RecordedMovie(file=run.source)), psf
         return
     _, words = options.parse(run.source, "source")
+    if kind == "movie":
+        yield _movie(run, options.build(RecordedMovie, words, "source 'movie'")), psf
+        return
     if kind == "micromanager":
         from live_smlm.sources.micromanager import connected  # noqa: PLC0415 - heavy
 
@@ -107,14 +124,32 @@ def camera_of(run: RunConfig, shape: tuple[int, int]) -> CameraModel:
     return config.camera_model(config.camera_spec(said), shape, run.pixel_nm)
 
 
-def _movie(run: RunConfig) -> FrameSource:
-    path = Path(run.source)
+def _movie(run: RunConfig, said: RecordedMovie) -> FrameSource:
+    path = Path(said.file)
     if not path.exists():
         raise InputError(
-            f"source {run.source!r} is neither {', '.join(KINDS)} nor a movie that exists; "
+            f"source {said.file!r} is neither {', '.join(KINDS)} nor a movie that exists; "
             "check the name"
         )
-    return RecordedSource(path, partial(camera_of, run))
+    return RecordedSource(
+        path,
+        partial(camera_of, run),
+        rate_hz=_rate(said.rate_hz),
+        watch_s=said.watch_s,
+        first=said.first,
+        last=said.last,
+    )
+
+
+def _rate(text: str | None) -> float | Literal["recorded"] | None:
+    if text is None or text == "recorded":
+        return text  # type: ignore[return-value] # exactly these two
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(
+            f"movie rate_hz is {text!r}; give frames per second, or recorded"
+        ) from None
 
 
 def _simulator(run: RunConfig, said: Specimen, psf: PSF, interval_s: float) -> Simulator:

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from live_smlm.core import InputError
+from live_smlm.core.ranges import Ranges
 from live_smlm.store.log import is_open, records
-from live_smlm.store.ranges import Ranges
 from live_smlm.store.raw import read_raw
 from live_smlm.store.record import Finish, read_events, read_run
 from live_smlm.store.run_folder import raw_folder

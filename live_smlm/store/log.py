@@ -35,6 +35,7 @@ from live_smlm.core import (
     from_columns,
     require,
 )
+from live_smlm.core.ranges import Ranges
 from live_smlm.store import lock
 from live_smlm.store.append_file import AppendFile, sync_folder
 from live_smlm.store.log_record import (
@@ -44,7 +45,6 @@ from live_smlm.store.log_record import (
     record_bytes,
     schema_bytes,
 )
-from live_smlm.store.ranges import Ranges
 
 PREFIX = "localizations-"
 ENDING = ".arrows"

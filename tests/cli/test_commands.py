@@ -146,6 +146,19 @@ def test_a_run_from_a_configuration_and_what_can_be_done_with_it(
     assert np.array_equal(tifffile.imread(again), tifffile.imread(movie))
 
 
+def test_a_movie_is_replayed_at_a_rate_and_watched_while_it_grows(
+    movie: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--camera", CAMERA, "--psf", "gaussian:sigma_nm=130", "--topology", "threads")
+    paced = f"movie:file={movie},rate_hz=100"
+    told = said(capsys, "run", "--source", paced, *words, "--out", str(tmp_path / "paced"))
+    assert told["localized"] == 20
+    assert told["seconds"] >= 0.2
+    watched = f"movie:file={movie},watch_s=0.5,last=9"
+    told = said(capsys, "run", "--source", watched, *words, "--out", str(tmp_path / "watched"))
+    assert told["localized"] == 10
+
+
 def test_the_example_configuration_is_a_configuration(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -238,8 +251,10 @@ LOCALIZE = "localize {d}/ok.tif --psf gaussian:sigma_nm=130 --camera scmos"
         ("simulate --out {d}/nowhere/m.tif", "nowhere"),
         ("calibrate {d}/ok.tif --camera scmos --out {d}/p.h5 --z-step-nm 10 --kind cat", "'cat'"),
         ("calibrate {d}/ok.tif --camera scmos --out {d}/p.h5 --z-step-nm 10", "bead"),
-        ("run --source {d}/none.tif", "neither demo, simulated, micromanager nor a movie"),
+        ("run --source {d}/none.tif", "neither demo, simulated, micromanager, movie nor a movie"),
         ("run --source {d}/ok.tif", 'camera is not said; give camera = "scmos'),
+        ("run --source movie:file={d}/ok.tif,rate_hz=x --camera scmos", "rate_hz is 'x'"),
+        ("run --source movie:rate_hz=3 --camera scmos", "source 'movie' needs file"),
         ("run --source simulated:size=3", "size is '3'"),
         ("run --source simulated:colour=red", "no option 'colour'"),
         ("run --source simulated --overload panic", "overload is 'panic'"),

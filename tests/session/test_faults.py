@@ -290,6 +290,30 @@ def test_a_full_disk_ends_the_run_with_a_valid_record(tmp_path: Path) -> None:
     assert any(event["what"] == "store failed" for event in read_events(folder))
 
 
+def test_a_micro_manager_that_dies_ends_the_run_with_its_reason(tmp_path: Path) -> None:
+    folder, port = tmp_path / "run", _free_port()
+    double = [sys.executable, "-m", "live_smlm.testing.mm_server", "--port", str(port)]
+    camera = f"micromanager:backend=java,port={port},exposure_ms=10"
+    words = ("--camera", "scmos", "--psf", "gaussian:sigma_nm=130", "--json")
+    with subprocess.Popen(double, stdout=subprocess.PIPE) as server:
+        try:
+            assert server.stdout is not None
+            server.stdout.readline()
+            arguments = ("run", "--source", camera, *words, "--out", str(folder))
+            with command(*arguments) as process:
+                until(lambda: len(list(folder.glob("localizations-*.arrows"))))
+                server.kill()
+                output, errors = process.communicate(timeout=60)
+        finally:
+            server.kill()
+    said = json.loads(output)
+    assert said["finish"] == "errored", errors
+    assert said["reason"].startswith("source: ")
+    assert process.returncode == 1
+    assert 0 < said["captured"] == said["localized"] + said["deferred"] + said["shed"]
+    assert read_events(folder)[-1]["what"] == "errored"
+
+
 @pytest.mark.parametrize(("presses", "finish"), [(1, "stopped"), (2, "canceled")])
 def test_ctrl_c_leaves_a_valid_run(presses: int, finish: str, tmp_path: Path) -> None:
     folder = tmp_path / "run"

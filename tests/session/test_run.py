@@ -24,7 +24,7 @@ from live_smlm.core import (
     from_columns,
 )
 from live_smlm.pipeline.dispatcher import Overload
-from live_smlm.pipeline.hub import Event, Localized
+from live_smlm.pipeline.outcomes import Event, Localized
 from live_smlm.session import Control, Finish, Outcome, RunPlan, Session, Topology
 
 SHAPE = (8, 10)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from live_smlm.store.ranges import Ranges
+from live_smlm.core.ranges import Ranges
 
 PAIRS = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 6)), max_size=30)
 

@@ -1,0 +1,14 @@
+"""Every engine that is installed, ours or not, keeps the contract with its default options."""
+
+from typing import Any
+
+import pytest
+
+from live_smlm.engines import registry
+from live_smlm.testing.engine import EngineContract
+
+
+class TestEveryEngine(EngineContract):
+    @pytest.fixture(autouse=True, params=sorted(set(registry.found()) - {"null"}))
+    def _engine(self, request: pytest.FixtureRequest) -> None:
+        self.engine: Any = registry.engine(request.param)
