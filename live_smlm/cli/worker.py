@@ -12,7 +12,7 @@ from live_smlm.cli.words import console
 from live_smlm.core import require
 from live_smlm.engines import registry
 from live_smlm.pipeline.worker import Place, work
-from live_smlm.transport.endpoints import check_address, is_loopback, make_keys, read_keys
+from live_smlm.transport.endpoints import check_address, make_keys, read_keys
 
 
 def worker(
@@ -25,10 +25,7 @@ def worker(
     """Work for a run on another machine; wait for the next run when it ends."""
     pair = None if keys is None else read_keys(keys, "worker")
     check_address(connect, pair, binds=False)
-    require(
-        pair is not None or is_loopback(connect),
-        f"{connect} is another machine and wants keys; give --keys FOLDER (live-smlm keys)",
-    )
+    require(pair is not None, f"{connect} wants keys; give --keys FOLDER (live-smlm keys)")
     name = f"{socket.gethostname()}-{os.getpid()}".replace("/", "-")
     place = Place(address=connect, name=name, lanes=lanes, sees_ring=False, keys=pair)
     while True:

@@ -51,6 +51,8 @@ class Hub:
     setup: Setup
     run_name: str = field(default_factory=lambda: secrets.token_hex(8))
     """Tells workers that outlive a run from one run to the next."""
+    token: str = field(default_factory=lambda: secrets.token_hex(16))
+    """What a lane must say at a door without keys; only our own workers are told."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     outcomes: "queue.Queue[Outcome]" = field(default_factory=lambda: queue.Queue(COLLECTOR_QUEUE))
     abort: threading.Event = field(default_factory=threading.Event)
@@ -66,6 +68,7 @@ class Hub:
     _idle: deque[_Lane] = field(default_factory=deque)
     _heard: dict[bytes, float] = field(default_factory=dict)
     _sockets: "list[zmq.Socket[bytes]]" = field(default_factory=list)
+    _keyed: list[bool] = field(default_factory=list)
     _ready: deque[Outcome] = field(default_factory=deque)
     """Outcomes that the collector's queue had no room for."""
 
@@ -79,6 +82,7 @@ class Hub:
         with contextlib.ExitStack() as held:
             for address, keys in addresses.items():
                 self._sockets.append(held.enter_context(bound(context, zmq.ROUTER, address, keys)))
+                self._keyed.append(keys is not None)
             yield [_address(socket) for socket in self._sockets]
 
     @property
@@ -126,15 +130,10 @@ class Hub:
     def _take(self, sender: tuple[int, bytes], message: Envelope) -> None:
         lane = self._lanes.get(sender) or self._back(sender, message)
         if message.kind == "alive":
-            place, identity = sender
-            send(
-                self._sockets[place],
-                Envelope("alive", {"run": self.run_name}),
-                [identity],
-                wait=False,
-            )
+            self._echo(sender)
         elif message.kind == "hello":
-            self._welcome(sender, sees_ring=message.values.get("sees_ring") is True)
+            if self._keyed[sender[0]] or message.values.get("token") == self.token:
+                self._welcome(sender, sees_ring=message.values.get("sees_ring") is True)
         elif lane is None:
             return
         elif message.kind == "ready" and lane.holds is None and lane not in self._idle:
@@ -144,6 +143,14 @@ class Hub:
         elif message.kind == "answer" and lane.holds is not None:
             with contextlib.suppress(MalformedError):
                 self._settle(lane, messages.read_answer(message))
+
+    def _echo(self, sender: tuple[int, bytes]) -> None:
+        """Tell a worker of ours that we are there."""
+        place, identity = sender
+        worker = _worker_of(identity)
+        if any(_worker_of(name) == worker for _, name in (*self._lanes, *self._away)):
+            echo = Envelope("alive", {"run": self.run_name})
+            send(self._sockets[place], echo, [identity], wait=False)
 
     def _back(self, sender: tuple[int, bytes], message: Envelope) -> _Lane | None:
         """A lane that was only silent: its old chunk is another's, but it can work again."""

@@ -43,13 +43,15 @@ def run_lane(
     *,
     context: "zmq.Context[zmq.Socket[bytes]]",
     sees_ring: bool,
+    token: str = "",
 ) -> None:
     """Work for the hub at `address` until it says finish or `stop` is set.
 
-    `sees_ring` says that the lane runs on the hub's machine, as its child.
+    `sees_ring` says that the lane runs on the hub's machine, as its child;
+    `token` is what the hub has told its own.
     """
     with connected(context, zmq.DEALER, address, keys, identity) as socket, ExitStack() as held:
-        send(socket, Envelope("hello", {"sees_ring": sees_ring}))
+        send(socket, Envelope("hello", {"sees_ring": sees_ring, "token": token}))
         greeting = _next(socket, stop)
         if greeting is None or greeting.kind == messages.FINISH.kind:
             return

@@ -33,6 +33,8 @@ class Place:
     lanes: int
     sees_ring: bool
     keys: Keys | None = None
+    token: str = ""
+    """What a hub without keys wants to hear."""
 
     def __post_init__(self) -> None:
         require(self.lanes > 0, f"worker lanes is {self.lanes}; give at least 1")
@@ -47,7 +49,12 @@ def work(place: Place, make_engine: MakeEngine, stop: threading.Event) -> None:
             threading.Thread(
                 target=run_lane,
                 args=(place.address, f"{place.name}/{number}".encode(), make_engine, ours),
-                kwargs={"keys": place.keys, "context": context, "sees_ring": place.sees_ring},
+                kwargs={
+                    "keys": place.keys,
+                    "context": context,
+                    "sees_ring": place.sees_ring,
+                    "token": place.token,
+                },
                 name=f"{place.name}/{number}",
             )
             for number in range(place.lanes)

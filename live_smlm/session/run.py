@@ -173,6 +173,7 @@ class Session:
                 name=f"worker-{number}",
                 lanes=self.plan.lanes,
                 sees_ring=True,
+                token=self._hub.token,
             )
             for number in range(self.plan.workers)
         ]

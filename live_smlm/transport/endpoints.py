@@ -154,6 +154,8 @@ def _socket(context: "zmq.Context[zmq.Socket[bytes]]", kind: int) -> Iterator["z
         socket.linger = 0
         socket.sndhwm = socket.rcvhwm = QUEUE
         socket.maxmsgsize = LARGEST_MESSAGE
+        if kind == zmq.ROUTER:
+            socket.router_mandatory = True  # a peer that has gone is told, not passed over
         yield socket
     finally:
         socket.close()

@@ -339,6 +339,9 @@ def test_strangers_at_the_hub_get_nothing() -> None:
             zmq.Context() as context,
             connected(context, zmq.DEALER, running.addresses[0], None, b"stranger/0") as socket,
         ):
+            send(socket, Envelope("hello", {"sees_ring": False}))
+            send(socket, Envelope("hello", {"sees_ring": True, "token": "guessed"}))
+            send(socket, Envelope("alive"))
             send(socket, Envelope("ready"))
             send(socket, Envelope("answer", {"chunk": 0, "error": "sabotage"}))
             heard.append(socket.poll(300))
