@@ -15,6 +15,7 @@ import numpy as np
 
 from live_smlm.core import F32, PSF, CameraModel, InputError, require
 from live_smlm.core import options as option_text
+from live_smlm.core.camera import MAP_FIELDS
 from live_smlm.physics.psf.files import PARAMETRIC, load_psf
 
 PSF_HELP = "PSF: kind:key=value,… (gaussian, astigmatic, spline, pupil) or a .toml or .h5 file"
@@ -35,6 +36,13 @@ class Scmos:
     gain_e_per_adu_map: Path | None = None
     read_noise_e_map: Path | None = None
     serial: str | None = None
+
+    def __post_init__(self) -> None:
+        fresh = type(self).__dataclass_fields__
+        for name in MAP_FIELDS:
+            both = getattr(self, f"{name}_map") is not None
+            both = both and getattr(self, name) != fresh[name].default
+            require(not both, f"camera says {name} and {name}_map; say one of them")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +92,7 @@ def camera_model(spec: CameraSpec, shape: tuple[int, int], pixel_nm: float) -> C
     """The camera model for frames of this shape."""
     maps = {
         name: _map(path)
-        for name in ("offset_adu", "gain_e_per_adu", "read_noise_e")
+        for name in MAP_FIELDS
         if (path := getattr(spec, f"{name}_map")) is not None
     }
     camera = CameraModel(

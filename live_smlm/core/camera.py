@@ -42,7 +42,10 @@ class CameraModel:
     def __post_init__(self) -> None:
         rows, columns = self.shape
         require(rows > 0 and columns > 0, f"camera shape is {self.shape}; both must be positive")
-        _check_positive("pixel_size_nm", self.pixel_size_nm)
+        require(
+            np.isfinite(self.pixel_size_nm) and self.pixel_size_nm > 0,
+            f"camera pixel_size_nm is {self.pixel_size_nm:g}; give nm above 0 (often 100-160)",
+        )
         _check_positive("gain_e_per_adu", self.gain_e_per_adu)
         _check_not_negative("read_noise_e", self.read_noise_e)
         _check_not_negative("spurious_e", self.spurious_e)

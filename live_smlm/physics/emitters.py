@@ -26,6 +26,7 @@ class Brightness:
 
     def __post_init__(self) -> None:
         check_number("photons", self.photons, above=0)
+        require(self.photons <= 1e9, f"photons is {self.photons:g}; no molecule gives above 1e9")
         check_number("photons_spread", self.spread, at_least=0)
         require(self.spread <= 3, f"photons_spread is {self.spread:g}; give 0 to 3 (often 0.5)")
 

@@ -56,6 +56,8 @@ class Collector:
     stored: int = 0
     """Frames whose molecules are in the store."""
     molecules: int = 0
+    fallback: int = 0
+    """Frames that the faster engine has answered for."""
     localized: Latencies = field(default_factory=Latencies)
     published: Latencies = field(default_factory=Latencies)
     broken: str | None = None
@@ -95,6 +97,7 @@ class Collector:
             return
         self.stored += localized.count
         self.molecules += len(localized.molecules)
+        self.fallback += localized.count * localized.fallback
         self.localized.add(localized.latency_s)
         for watcher in self.watchers:
             watcher.frames(localized)

@@ -16,6 +16,7 @@ def numbers_of(tally: Tally, collector: Collector, elapsed_s: float) -> dict[str
         "lost": tally.lost,
         "waiting": tally.waiting,
         "molecules": collector.molecules,
+        "fallback": collector.fallback,
         "frames_s": tally.captured / elapsed_s if elapsed_s else 0.0,
         "elapsed_s": elapsed_s,
         "latency_ms": latencies_of(collector),

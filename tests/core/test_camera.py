@@ -62,7 +62,7 @@ def test_emccd_is_told_by_its_gain() -> None:
     ("changes", "message"),
     [
         ({"shape": (0, 6)}, r"shape is \(0, 6\)"),
-        ({"pixel_size_nm": 0.0}, "pixel_size_nm has the value 0"),
+        ({"pixel_size_nm": 0.0}, "pixel_size_nm is 0; give nm above 0"),
         ({"gain_e_per_adu": -1.0}, "gain_e_per_adu has the value -1; it must be above 0"),
         ({"gain_e_per_adu": np.ones((3, 6))}, "map is 3x6 but the frames are 4x6"),
         ({"offset_adu": np.full(SHAPE, np.nan)}, "offset_adu has 24 values that are not finite"),

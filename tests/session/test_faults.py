@@ -162,6 +162,30 @@ def test_killing_workers_three_times_loses_nothing(reference: Localizations) -> 
     assert_same(found, reference)
 
 
+def test_a_script_can_watch_a_run() -> None:
+    heard: list[dict[str, Any]] = []
+
+    def watch(running: Session) -> None:
+        with command("watch", running.status_address, "--once", "--json") as process:
+            output, _ = process.communicate(timeout=30)
+            heard.extend(json.loads(line) for line in output.splitlines())
+
+    watching: list[threading.Thread] = []
+
+    def start(running: Session) -> None:
+        watching.append(threading.Thread(target=watch, args=(running,)))
+        watching[0].start()
+
+    localized(start, rate_hz=150)
+    watching[0].join()
+    state = heard[-1]
+    assert state["kind"] == "state"
+    assert state["simulated"]
+    known = state["localized"] + state["deferred"] + state["shed"] + state["waiting"]
+    assert state["captured"] == known
+    assert state["latency_ms"]["p99"] is None or state["latency_ms"]["p99"] > 0
+
+
 def test_killed_and_frozen_subscribers_slow_nobody(reference: Localizations) -> None:
     with contextlib.ExitStack() as held:
 

@@ -141,9 +141,11 @@ class Notes:
 
     events: list[Event] = field(default_factory=list)
     frames_seen: int = 0
+    fallbacks: int = 0
 
     def frames(self, localized: Localized) -> None:
         self.frames_seen += localized.count
+        self.fallbacks += localized.fallback * localized.count
 
     def event(self, event: Event) -> None:
         self.events.append(event)
@@ -155,7 +157,7 @@ class Notes:
         return [event.detail for event in self.events if event.what == what]
 
 
-def session(source: Frames, engine: Echo, store: Memory, **changes: Any) -> Session:
+def session(source: Frames, engine: Echo, store: Memory, /, **changes: Any) -> Session:
     names = ("raw", "watchers", "control", "started")
     others = {name: changes.pop(name) for name in names if name in changes}
     plan = RunPlan(**{"engine": "echo", "chunk_frames": 4, "ring_mb": 0.02, **changes})
@@ -280,6 +282,28 @@ def test_when_recording_fails_the_run_goes_on_and_says_so() -> None:
     outcome = session(Frames(300), Echo(), store, raw=RawMemory(room=50), watchers=(notes,)).run()
     assert outcome.tally.localized == 300
     assert "No space left on device" in notes.told("recording failed")[0]
+
+
+def test_overload_takes_the_faster_engine_and_says_so() -> None:
+    engines = {"slow": Echo(delay_s=0.01, name="slow"), "fast": Echo(name="fast")}
+    store, notes = Memory(), Notes()
+    source = Frames(300, can_wait=False, pause_s=0.01)
+    running = session(
+        source,
+        engines["slow"],
+        store,
+        engine="slow",
+        fallback="fast",
+        overload=Overload.FALLBACK,
+        watchers=(notes,),
+        lanes=1,
+    )
+    running.make_engine = lambda name: engines[name]
+    outcome = running.run()
+    assert running.state()["fallback"] == notes.fallbacks > 0
+    assert outcome.tally.lost == 0
+    assert outcome.tally.localized > 250
+    assert balanced(outcome)
 
 
 def test_frames_that_find_no_slot_are_lost_and_counted() -> None:

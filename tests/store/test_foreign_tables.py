@@ -72,7 +72,7 @@ def test_smap_is_told_positions_from_the_pixels_centre_and_frames_from_1(tmp_pat
     assert (said["xnm"], said["ynm"]) == (100, 200)
     assert said["locprecnm"] == np.sqrt(np.float32(12.5))
     path.write_text("frame,xnm,ynm,locprecnm\n1,100,200,5\n")
-    with pytest.raises(InputError, match=r"no xpix to tell its size; say it \(pixel_size_nm\)"):
+    with pytest.raises(InputError, match=r"no xpix to tell its size; say it \(pixel_size_nm"):
         read_table(path)
     back = read_table(path, pixel_size_nm=100)
     assert (back.x[0], back.y[0], back.frame[0]) == (50, 150, 0)

@@ -72,7 +72,9 @@ def _pixel(path: Path, given: float | None, told: AnyArray | None) -> F64:
     if given is not None:
         return np.full(2, given)
     if told is None or np.shape(told) != (2,):
-        raise InputError(f"{path} does not say how large a pixel is; say it (pixel_size_nm)")
+        raise InputError(
+            f"{path} does not say how large a pixel is; say it (pixel_size_nm, --pixel-nm)"
+        )
     return np.asarray(told, np.float64)
 
 

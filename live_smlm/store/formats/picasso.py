@@ -77,7 +77,7 @@ def _pixel_size(path: Path, metadata: list[dict[str, Any]]) -> float:
     require(
         bool(said),
         f"{path} counts in pixels but neither it nor {beside.name} says 'Pixelsize'; "
-        "say how large a pixel is (pixel_size_nm)",
+        "say how large a pixel is (pixel_size_nm, --pixel-nm)",
     )
     try:
         pixel = float(said[-1])
@@ -93,7 +93,9 @@ def _pixel_size(path: Path, metadata: list[dict[str, Any]]) -> float:
 def _write(path: Path, localizations: Localizations, context: TableContext) -> None:
     pixel = context.pixel_size_nm
     if pixel is None:
-        raise InputError(f"{path} counts in pixels; say how large one is (pixel_size_nm)")
+        raise InputError(
+            f"{path} counts in pixels; say how large one is (pixel_size_nm, --pixel-nm)"
+        )
     ours = own_columns(localizations)
     lowest = int(ours["frame"].min(initial=0))
     require(lowest >= 0, f"{path}: frame {lowest} cannot be written; Picasso counts from 0")

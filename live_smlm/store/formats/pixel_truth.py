@@ -17,7 +17,9 @@ def _read(path: Path, pixel_size_nm: float | None) -> Localizations:
     columns = read_columns(path, singles=SINGLES, doubles={_FRAME, *WHOLE, *_PIXELS})
     need(path, columns, [_FRAME, *_PIXELS])
     if pixel_size_nm is None:
-        raise InputError(f"{path} counts in pixels; say how large one is (pixel_size_nm)")
+        raise InputError(
+            f"{path} counts in pixels; say how large one is (pixel_size_nm, --pixel-nm)"
+        )
     ours: dict[str, AnyArray] = {"frame": columns.pop(_FRAME)}
     for theirs, name in _PIXELS.items():
         ours[name] = np.multiply(columns.pop(theirs), pixel_size_nm)

@@ -78,7 +78,7 @@ def _pixel(path: Path, theirs: dict[str, AnyArray]) -> float:
     if xpix[far] == 0:
         raise InputError(
             f"{path} counts from the centre of the first pixel and has no xpix to tell its size; "
-            "say it (pixel_size_nm)"
+            "say it (pixel_size_nm, --pixel-nm)"
         )
     return float(theirs["xnm"][far] / xpix[far])
 
@@ -86,7 +86,9 @@ def _pixel(path: Path, theirs: dict[str, AnyArray]) -> float:
 def _write(path: Path, localizations: Localizations, context: TableContext) -> None:
     pixel = context.pixel_size_nm
     if pixel is None:
-        raise InputError(f"{path}: SMAP counts in pixels too; say how large one is (pixel_size_nm)")
+        raise InputError(
+            f"{path}: SMAP counts in pixels too; say how large one is (pixel_size_nm, --pixel-nm)"
+        )
     ours = own_columns(localizations)
     names = {own: theirs for theirs, own in _NAMES.items()}
     ours["frame"] = ours["frame"] + 1
