@@ -17,6 +17,7 @@ from live_smlm.cli import (
     engines,
     localize,
     recover,
+    render,
     run,
     score,
     settings,
@@ -42,6 +43,7 @@ app.command("worker")(worker.worker)
 app.command("keys")(worker.keys)
 app.command("convert")(convert.convert)
 app.command("info")(convert.info)
+app.command("render")(render.render)
 app.command("watch")(watch.watch)
 app.command("config")(settings.settings)
 app.command("simulate")(simulate.simulate)

@@ -30,7 +30,8 @@ from live_smlm.core import (
 )
 from live_smlm.engines.registry import DEFAULT
 from live_smlm.evaluate.score import score
-from live_smlm.render.picture import Rgb, colour, enlarged, save, side_by_side, with_scale_bar
+from live_smlm.render.colour import Rgb, colour
+from live_smlm.render.picture import enlarged, save, side_by_side, with_scale_bar
 from live_smlm.render.splat import splat
 from live_smlm.store.log import read_log
 from live_smlm.store.record import Finish

@@ -1,29 +1,24 @@
-"""From counts to colours to a PNG file."""
+"""Finished pictures: a scale bar, one beside the other, PNG and TIFF files."""
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from vispy.color import get_colormap
+import tifffile
 from vispy.io import write_png
 
 from live_smlm.core import F32, require
 from live_smlm.core.files import replacing
+from live_smlm.render.colour import Rgb
+from live_smlm.render.viewport import Viewport
 
-Rgb: TypeAlias = NDArray[np.uint8]
-_SHADES = 256
 _BAR_ROWS = 4
-
-
-def colour(image: F32, colormap: str = "hot", percentile: float = 99.8, gamma: float = 1.0) -> Rgb:
-    """(rows, columns, 3) bytes; white is the given percentile of the pixels that are lit."""
-    lit = image[image > 0]
-    top = float(np.percentile(lit, percentile)) if lit.size else 1.0
-    level = np.clip(np.nan_to_num(image) / top, 0, 1) ** gamma
-    shades = get_colormap(colormap)[np.linspace(0, 1, _SHADES)].rgb
-    table = np.rint(255 * shades).astype(np.uint8)
-    return np.asarray(table[np.rint(level * (_SHADES - 1)).astype(np.intp)])
+_MARGIN = 3 * _BAR_ROWS
+_BAR_SHARE = 0.25
+"""Most of a picture's width that a bar takes when its length is not told."""
+_NM_PER_CM = 1e7
 
 
 def enlarged(image: F32, factor: int) -> F32:
@@ -31,16 +26,25 @@ def enlarged(image: F32, factor: int) -> F32:
     return np.asarray(image.repeat(factor, 0).repeat(factor, 1))
 
 
+def fitting_bar_nm(shape: tuple[int, int], pixel_nm: float) -> float | None:
+    """A round length (1, 2 or 5 and noughts) for a scale bar; None where none has room."""
+    rows, columns = shape
+    longest = min(_BAR_SHARE * columns, columns - 2.0 * _MARGIN)
+    if longest < 2 * _BAR_ROWS or rows < 2 * _MARGIN:
+        return None
+    decade = 10.0 ** math.floor(math.log10(longest * pixel_nm))
+    return max(decade * n for n in (0.5, 1, 2, 5) if decade * n <= longest * pixel_nm)
+
+
 def with_scale_bar(picture: Rgb, pixel_nm: float, bar_nm: float) -> Rgb:
     """The picture with a white bar of `bar_nm` in its lower right corner."""
     length = round(bar_nm / pixel_nm)
-    margin = 3 * _BAR_ROWS
     require(
-        length + 2 * margin <= picture.shape[1],
+        length + 2 * _MARGIN <= picture.shape[1],
         f"scale bar of {bar_nm:g} nm does not fit into the picture; take a shorter one",
     )
     marked = picture.copy()
-    marked[-margin - _BAR_ROWS : -margin, -margin - length : -margin] = 255
+    marked[-_MARGIN - _BAR_ROWS : -_MARGIN, -_MARGIN - length : -_MARGIN] = 255
     return marked
 
 
@@ -54,3 +58,22 @@ def save(path: Path, picture: Rgb) -> None:
     """Write a PNG file, whole or not at all."""
     with replacing(path) as temporary:
         write_png(str(temporary), picture)
+
+
+def save_tiff(path: Path, image: F32, viewport: Viewport, notes: Mapping[str, Any]) -> None:
+    """Write float32 (rows, columns) or (pages, rows, columns), whole or not at all.
+
+    The file tells its scale; pixel, origin and `notes` stand as JSON in its description.
+    """
+    per_cm = _NM_PER_CM / viewport.pixel_nm
+    said = {"pixel_nm": viewport.pixel_nm, "origin_yx_nm": list(viewport.origin_nm), **notes}
+    with replacing(path) as temporary:
+        tifffile.imwrite(
+            temporary,
+            image,
+            photometric="minisblack",
+            software="live-smlm",
+            metadata=said,
+            resolution=(per_cm, per_cm),
+            resolutionunit="CENTIMETER",
+        )

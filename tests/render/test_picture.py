@@ -7,7 +7,8 @@ import pytest
 from vispy.io import read_png
 
 from live_smlm.core import InputError
-from live_smlm.render.picture import colour, enlarged, save, side_by_side, with_scale_bar
+from live_smlm.render.colour import colour
+from live_smlm.render.picture import enlarged, save, side_by_side, with_scale_bar
 
 
 def ramp() -> np.ndarray:

@@ -1,0 +1,173 @@
+"""Pictures that grow: adding molecules costs by their number, never by what is there already.
+
+Next to the image stands, where asked for, the sum of weight times a value of
+the molecules: so the mean value per pixel is known at any time, and a new
+colour map or range needs no molecule again.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+
+from live_smlm.core import F32, Localizations, require
+from live_smlm.render.kernels import (
+    SIGMAS_DRAWN,
+    count,
+    cut_normal,
+    normal_quantiles,
+    scatter,
+    spread,
+)
+from live_smlm.render.values import PRECISION, value
+from live_smlm.render.viewport import Viewport
+
+MOST_COPIES = 1000
+
+
+class Mode(StrEnum):
+    """How a molecule becomes light."""
+
+    HISTOGRAM = "histogram"
+    """All in the pixel that it lies in."""
+    GAUSSIAN = "gaussian"
+    """As wide as all others."""
+    PRECISION = "precision"
+    """As wide as its own sigma_x, sigma_y."""
+    DITHERED = "dithered"
+    """A few points scattered by its own sigma_x, sigma_y."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """How molecules are drawn; what a mode does not need is not looked at."""
+
+    mode: Mode = Mode.PRECISION
+    width_nm: float = 20.0
+    """Standard deviation of each molecule in the mode `gaussian`."""
+    copies: int = 4
+    """Points per molecule in the mode `dithered`."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(
+            math.isfinite(self.width_nm) and self.width_nm > 0,
+            f"width of a molecule is {self.width_nm:g} nm; it must be above 0",
+        )
+        require(
+            1 <= self.copies <= MOST_COPIES,
+            f"points per molecule are {self.copies}; give 1 to {MOST_COPIES}",
+        )
+        require(self.seed >= 0, f"seed is {self.seed}; it must not be negative")
+
+
+def reach_nm(molecules: Localizations, drawing: Drawing) -> float:
+    """How far the usual molecule is drawn from its place."""
+    if drawing.mode is Mode.HISTOGRAM:
+        return 0.0
+    if drawing.mode is Mode.GAUSSIAN:
+        return SIGMAS_DRAWN * drawing.width_nm
+    known = value(molecules, PRECISION)
+    known = known[np.isfinite(known)]
+    return SIGMAS_DRAWN * float(np.median(known)) if known.size else 0.0
+
+
+class Accumulator(Protocol):
+    """A picture of one viewport that grows."""
+
+    def add(self, molecules: Localizations, weights: F32 | None = None) -> None:
+        """Draw molecules, each of weight 1 unless told, on top of what is there.
+
+        Those outside, and those whose place, width, weight or value is unknown,
+        add nothing.
+        """
+        ...
+
+    def image(self) -> F32:
+        """Sum of weights per pixel, (rows, columns), yours to keep.
+
+        A pixel that holds 2**24 no longer feels a single molecule.
+        """
+        ...
+
+    def values(self) -> F32:
+        """Weighted mean of the molecules' value per pixel; NaN where there are none."""
+        ...
+
+    def reset(self) -> None:
+        """Forget all molecules."""
+        ...
+
+
+class CpuAccumulator:
+    """Draws on one core, without the interpreter lock, into float32 sums.
+
+    The same molecules in the same order make the same picture, however they
+    are cut into batches.
+    """
+
+    def __init__(
+        self, viewport: Viewport, drawing: Drawing | None = None, *, by: str | None = None
+    ) -> None:
+        self.viewport = viewport
+        self.drawing = drawing or Drawing()
+        self._by = by
+        self._sums = np.zeros((1 if by is None else 2, *viewport.shape), np.float32)
+        self._added = 0
+
+    def add(self, molecules: Localizations, weights: F32 | None = None) -> None:
+        """See `Accumulator`."""
+        if not len(molecules):
+            return
+        amounts = self._amounts(molecules, weights)
+        place = (*self.viewport.origin_nm, self.viewport.pixel_nm)
+        x, y, mode = molecules.x, molecules.y, self.drawing.mode
+        if mode is Mode.HISTOGRAM:
+            count(x, y, amounts, *place, self._sums)
+        elif mode is Mode.DITHERED:
+            widths, points = self._widths(molecules), (self.drawing.copies, self.drawing.seed)
+            chance = normal_quantiles()
+            scatter(x, y, *widths, amounts, *place, chance, *points, self._added, self._sums)
+        else:
+            spread(x, y, *self._widths(molecules), amounts, *place, cut_normal(), self._sums)
+        self._added += len(molecules)
+
+    def image(self) -> F32:
+        """See `Accumulator`."""
+        return np.array(self._sums[0])
+
+    def values(self) -> F32:
+        """See `Accumulator`."""
+        require(self._by is not None, "the picture was not told by which value; start a new one")
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = self._sums[1] / self._sums[0]
+        mean[self._sums[0] == 0] = np.nan
+        return np.asarray(mean)
+
+    def reset(self) -> None:
+        """See `Accumulator`."""
+        self._sums[:] = 0
+        self._added = 0
+
+    def _amounts(self, molecules: Localizations, weights: F32 | None) -> F32:
+        """What each molecule adds to each plane; nothing where that is unknown."""
+        amounts = np.ones((len(molecules), len(self._sums)), np.float32)
+        if weights is not None:
+            require(
+                weights.shape == (len(molecules),),
+                f"weights have shape {weights.shape}; give one per molecule ({len(molecules)})",
+            )
+            amounts[:] = weights[:, np.newaxis]
+        if self._by is not None:
+            amounts[:, 1] *= value(molecules, self._by)
+        if weights is not None or self._by is not None:
+            amounts[~np.isfinite(amounts).all(axis=1)] = 0
+        return amounts
+
+    def _widths(self, molecules: Localizations) -> tuple[F32, F32]:
+        if self.drawing.mode is Mode.GAUSSIAN:
+            same = np.full(len(molecules), self.drawing.width_nm, np.float32)
+            return same, same
+        return molecules.axis("sigma_x"), molecules.axis("sigma_y")

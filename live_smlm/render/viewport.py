@@ -1,0 +1,71 @@
+"""The part of the sample that a picture shows, and how finely. Lengths are nm."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from live_smlm.core import Localizations, require
+
+MOST_PIXELS = 2**28
+"""A gigabyte of float32."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Viewport:
+    """A grid of (rows, columns) square pixels."""
+
+    shape: tuple[int, int]
+    pixel_nm: float
+    origin_nm: tuple[float, float] = (0.0, 0.0)
+    """y, x of the outer corner of pixel (0, 0)."""
+
+    def __post_init__(self) -> None:
+        _check_pixel(self.pixel_nm)
+        rows, columns = self.shape
+        require(
+            min(rows, columns) >= 1 and rows * columns <= MOST_PIXELS,
+            f"picture has {rows} x {columns} pixels; give 1 to {MOST_PIXELS} in all, "
+            "by its pixel or window",
+        )
+        require(
+            all(map(math.isfinite, self.origin_nm)),
+            f"picture origin is {self.origin_nm} nm; give finite numbers",
+        )
+
+
+def covering(
+    field_nm: tuple[float, float], pixel_nm: float, origin_nm: tuple[float, float] = (0.0, 0.0)
+) -> Viewport:
+    """The fewest pixels that cover a field of (height, width) nm from its origin (y, x)."""
+    _check_pixel(pixel_nm)
+    require(
+        all(math.isfinite(side) and side >= 0 for side in field_nm),
+        f"picture is {field_nm[0]:g} nm high and {field_nm[1]:g} nm wide; give 0 or more",
+    )
+    rows, columns = (max(1, math.ceil(side / pixel_nm)) for side in field_nm)
+    return Viewport(shape=(rows, columns), pixel_nm=pixel_nm, origin_nm=origin_nm)
+
+
+def around(molecules: Localizations, pixel_nm: float, margin_nm: float = 0.0) -> Viewport:
+    """All molecules that lie somewhere, with a margin, on the grid from the sample's origin."""
+    _check_pixel(pixel_nm)
+    y, x = molecules.y.astype(np.float64), molecules.x.astype(np.float64)
+    known = np.isfinite(x) & np.isfinite(y)
+    require(bool(known.any()), "no molecule has a position; there is nothing to draw")
+    y, x = y[known] / pixel_nm, x[known] / pixel_nm
+    margin = margin_nm / pixel_nm
+    top, left = math.floor(y.min() - margin), math.floor(x.min() - margin)
+    bottom, right = math.floor(y.max() + margin), math.floor(x.max() + margin)
+    return Viewport(
+        shape=(bottom - top + 1, right - left + 1),
+        pixel_nm=pixel_nm,
+        origin_nm=(top * pixel_nm, left * pixel_nm),
+    )
+
+
+def _check_pixel(pixel_nm: float) -> None:
+    require(
+        math.isfinite(pixel_nm) and pixel_nm > 0,
+        f"reconstruction pixel is {pixel_nm:g} nm; it must be above 0",
+    )
