@@ -74,3 +74,13 @@ def test_fits_beside_picasso_on_few_cut_outs() -> None:
     answer = json.loads(run("fit.py", *few).splitlines()[-1])
     assert answer.keys() == {"fits", "chains", "sparse"}
     assert all(row["fits/s"] > 0 for row in answer["fits"])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_pictures_of_few_molecules() -> None:
+    few = ("--molecules", "2000", "--late", "100000", "--repetitions", "1", "--json")
+    answer = json.loads(run("render.py", *few))
+    assert len(answer["speed"]) == 4 * 2 * 2
+    assert len(answer["growth"]) == 4
+    assert all(row["molecules_per_s"] > 0 for row in answer["speed"])
