@@ -10,7 +10,7 @@ from live_smlm.cli.words import Json, tell
 from live_smlm.core import F32, Localizations, require
 from live_smlm.core.files import check_place
 from live_smlm.render.accumulator import CpuAccumulator, Drawing, Mode, reach_nm
-from live_smlm.render.colour import COLORMAPS, colour, colour_by_value, shades, usual_range
+from live_smlm.render.colour import COLORMAPS, Rgb, colour, colour_by_value, usual_range
 from live_smlm.render.picture import fitting_bar_nm, save, save_tiff, with_scale_bar
 from live_smlm.render.values import chosen, filters
 from live_smlm.render.viewport import Viewport, around, covering
@@ -56,17 +56,8 @@ def render(
     as_json: Json = False,
 ) -> None:
     """Draw molecules as a picture with its scale."""
-    ending = out.suffix.lower()
-    known = ", ".join((_PNG, *_TIFF))
-    require(ending in (_PNG, *_TIFF), f"{out} has the unknown ending {ending!r}; use {known}")
-    check_place(out)
-    colormap = colormap or ("hot" if colour_by is None else "viridis")
-    shades(colormap)
-    given_range = None if colour_range is None else _numbers("--colour-range", colour_range, 2)
-    require(
-        given_range is None or colour_by is not None,
-        f"--colour-range {colour_range} colours nothing; say --colour-by as well",
-    )
+    as_tiff = _is_tiff(out)
+    looks = _Looks(colour_by, colour_range, colormap, percentile, gamma)
     molecules = _molecules(locs, pixel_nm, conditions)
     drawing = Drawing(mode=mode or _usual_mode(molecules), width_nm=width_nm, copies=copies)
     viewport = _viewport(window, pixel, molecules, reach_nm(molecules, drawing))
@@ -76,16 +67,51 @@ def render(
     require(bool(image.any()), "no molecule lies in the picture; move its --window")
     answer: Answer = {"molecules": len(molecules), "mode": str(drawing.mode)}
     answer |= {"rows": image.shape[0], "columns": image.shape[1], "sum": float(image.sum())}
-    if ending in _TIFF:
-        _tiff(out, picture, image, {"mode": str(drawing.mode), "colour_by": colour_by})
+    if as_tiff:
+        pages = image if colour_by is None else np.stack([image, picture.values()])
+        save_tiff(out, pages, viewport, {"mode": str(drawing.mode), "colour_by": colour_by})
     else:
-        span = None
-        if colour_by is not None:
-            span = _span(picture.values(), given_range)
-            answer |= {"colour_low": span[0], "colour_high": span[1]}
-        looks = (colormap, percentile, gamma)
-        answer["scale_bar_nm"] = _png(out, picture, image, span, looks)
+        answer |= _png(out, picture, looks)
     tell(answer | {"written": str(out)}, as_json=as_json)
+
+
+def _is_tiff(out: Path) -> bool:
+    ending = out.suffix.lower()
+    known = ", ".join((_PNG, *_TIFF))
+    require(ending in (_PNG, *_TIFF), f"{out} has the unknown ending {ending!r}; use {known}")
+    check_place(out)
+    return ending in _TIFF
+
+
+class _Looks:
+    """How sums become colours, refused before any work when they cannot."""
+
+    def __init__(
+        self,
+        by: str | None,
+        value_range: str | None,
+        colormap: str | None,
+        percentile: float,
+        gamma: float,
+    ) -> None:
+        self.by = by
+        self.range: tuple[float, float] | None = None
+        if value_range is not None:
+            require(
+                by is not None,
+                f"--colour-range {value_range} colours nothing; say --colour-by as well",
+            )
+            low, high = _numbers("--colour-range", value_range, 2)
+            self.range = (low, high)
+        self.shown = (colormap or ("hot" if by is None else "viridis"), percentile, gamma)
+        nothing = np.zeros((1, 1), np.float32)
+        self.of(nothing, nothing, self.range or (0.0, 1.0))
+
+    def of(self, image: F32, values: F32, value_range: tuple[float, float]) -> Rgb:
+        """The picture in colours."""
+        if self.by is None:
+            return colour(image, *self.shown)
+        return colour_by_value(image, values, value_range, *self.shown)
 
 
 def _molecules(locs: Path, pixel_nm: float | None, conditions: str) -> Localizations:
@@ -130,29 +156,16 @@ def _numbers(option: str, text: str, count: int) -> tuple[float, ...]:
     return numbers
 
 
-def _span(values: F32, given: tuple[float, ...] | None) -> tuple[float, float]:
-    return usual_range(values) if given is None else (given[0], given[1])
-
-
-def _tiff(out: Path, picture: CpuAccumulator, image: F32, notes: Answer) -> None:
-    """One page of molecules per pixel; where a value is asked for, its mean on a second."""
-    pages = image if notes["colour_by"] is None else np.stack([image, picture.values()])
-    save_tiff(out, pages, picture.viewport, notes)
-
-
-def _png(
-    out: Path,
-    picture: CpuAccumulator,
-    image: F32,
-    span: tuple[float, float] | None,
-    looks: tuple[str, float, float],
-) -> float | None:
-    """Write it; return the length of its scale bar."""
-    if span is None:
-        drawn = colour(image, *looks)
-    else:
-        drawn = colour_by_value(image, picture.values(), span, *looks)
+def _png(out: Path, picture: CpuAccumulator, looks: _Looks) -> Answer:
+    """Write it; tell its scale bar and what its colours mean."""
+    answer: Answer = {}
+    image, values, span = picture.image(), np.zeros(0, np.float32), (0.0, 1.0)
+    if looks.by is not None:
+        values = picture.values()
+        span = looks.range or usual_range(values)
+        answer = {"colour_low": span[0], "colour_high": span[1]}
+    drawn = looks.of(image, values, span)
     pixel = picture.viewport.pixel_nm
     bar = fitting_bar_nm(picture.viewport.shape, pixel)
     save(out, drawn if bar is None else with_scale_bar(drawn, pixel, bar))
-    return bar
+    return answer | {"scale_bar_nm": bar}

@@ -32,6 +32,7 @@ def fitting_bar_nm(shape: tuple[int, int], pixel_nm: float) -> float | None:
     longest = min(_BAR_SHARE * columns, columns - 2.0 * _MARGIN)
     if longest < 2 * _BAR_ROWS or rows < 2 * _MARGIN:
         return None
+    # A logarithm may round up to the next decade: so a half of it is among the choices.
     decade = 10.0 ** math.floor(math.log10(longest * pixel_nm))
     return max(decade * n for n in (0.5, 1, 2, 5) if decade * n <= longest * pixel_nm)
 

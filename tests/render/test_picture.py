@@ -4,11 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from vispy.io import read_png
 
 from live_smlm.core import InputError
 from live_smlm.render.colour import colour
-from live_smlm.render.picture import enlarged, save, side_by_side, with_scale_bar
+from live_smlm.render.picture import (
+    enlarged,
+    fitting_bar_nm,
+    save,
+    save_tiff,
+    side_by_side,
+    with_scale_bar,
+)
+from live_smlm.render.viewport import Viewport
 
 
 def ramp() -> np.ndarray:
@@ -40,6 +49,31 @@ def test_a_scale_bar_is_as_long_as_it_says() -> None:
     assert rows.min() > 32
     with pytest.raises(InputError, match="does not fit"):
         with_scale_bar(marked, pixel_nm=10.0, bar_nm=4000.0)
+
+
+@pytest.mark.parametrize(
+    ("columns", "pixel_nm", "bar_nm"),
+    [(800, 10.0, 2000), (999, 10.0, 2000), (100, 1.0, 20), (200, 0.5, 20), (40, 100.0, 1000)],
+)
+def test_a_fitting_bar_is_round_and_fits(columns: int, pixel_nm: float, bar_nm: float) -> None:
+    assert fitting_bar_nm((600, columns), pixel_nm) == pytest.approx(bar_nm)
+    with_scale_bar(np.zeros((600, columns, 3), np.uint8), pixel_nm, bar_nm)
+
+
+def test_a_tiny_picture_has_no_bar() -> None:
+    assert fitting_bar_nm((600, 30), 10.0) is None
+    assert fitting_bar_nm((20, 600), 10.0) is None
+
+
+def test_a_tiff_keeps_counts_and_scale(tmp_path: Path) -> None:
+    view = Viewport(shape=(64, 80), pixel_nm=2.5, origin_nm=(30.0, -7.5))
+    save_tiff(tmp_path / "p.tif", ramp(), view, {"mode": "histogram"})
+    with tifffile.TiffFile(tmp_path / "p.tif") as file:
+        np.testing.assert_array_equal(file.asarray(), ramp())
+        assert file.shaped_metadata is not None
+        told = file.shaped_metadata[0]
+    assert (told["pixel_nm"], told["origin_yx_nm"]) == (2.5, [30.0, -7.5])
+    assert told["mode"] == "histogram"
 
 
 def test_a_saved_picture_reads_back(tmp_path: Path) -> None:
