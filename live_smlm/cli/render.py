@@ -64,7 +64,8 @@ def render(
     picture = CpuAccumulator(viewport, drawing, by=colour_by)
     picture.add(molecules)
     image = picture.image()
-    require(bool(image.any()), "no molecule lies in the picture; move its --window")
+    drawable = "no molecule" if colour_by is None else f"no molecule with a known {colour_by}"
+    require(bool(image.any()), f"{drawable} lies in the picture; move its --window")
     answer: Answer = {"molecules": len(molecules), "mode": str(drawing.mode)}
     answer |= {"rows": image.shape[0], "columns": image.shape[1], "sum": float(image.sum())}
     if as_tiff:

@@ -12,7 +12,7 @@ from vispy.io import read_png
 from live_smlm.cli import main
 from live_smlm.core import from_columns
 from live_smlm.render.colour import value_shades
-from live_smlm.store.tables import write_table
+from live_smlm.store.tables import read_table, write_table
 
 LINE_X = 1003.0, 1203.0
 """Two lines of molecules, 200 nm apart."""
@@ -137,6 +137,16 @@ def test_a_table_without_precisions_is_drawn_with_one_width(
     assert read_png(str(tmp_path / "p.png"))[..., :3].max() == 255
 
 
+def test_a_run_s_folder_is_a_table_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    movie, run = tmp_path / "m.tif", tmp_path / "run"
+    assert main(["simulate", "--frames", "20", "--size", "32x32", "--out", str(movie)]) == 0
+    words = f"run --source {movie} --camera scmos --psf gaussian:sigma_nm=130 --out {run} --json"
+    assert main(words.split()) == 0
+    told = said(capsys, run, "--out", tmp_path / "p.png", "--colour-by", "frame")
+    assert told["molecules"] == len(read_table(run)) > 0
+    assert read_png(str(tmp_path / "p.png"))[..., :3].max() > 100
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -150,6 +160,10 @@ def test_a_table_without_precisions_is_drawn_with_one_width(
         ("found.csv --out p.png --window 1,2,nan,3", "give 4 numbers with commas between"),
         ("found.csv --out p.png --window 1,2,0,3", "both must be above 0"),
         ("found.csv --out p.png --window 1e6,1e6,100,100", "move its --window"),
+        (
+            "found.csv --out p.png --colour-by z --window 1e6,1e6,100,100",
+            "no molecule with a known z lies in the picture",
+        ),
         ("found.csv --out p.png --filter photons", "write such as photons>500"),
         ("found.csv --out p.png --filter photons>9e9", "none of the 1000 molecules passes"),
         ("found.csv --out p.png --filter light>5", "no column 'light'"),
