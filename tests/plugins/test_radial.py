@@ -1,9 +1,9 @@
 """Radial symmetry: exact on symmetric spots, close to the bound on noisy ones."""
 
 import numpy as np
-from live_smlm_radial import RadialSymmetry, centres, edge_median
+from live_smlm_radial import RadialSymmetry, centres, edge_median, sound
 
-from live_smlm.core import EngineContext
+from live_smlm.core import EngineContext, RoiBatch
 from live_smlm.physics.psf.gaussian import AstigmaticPSF, GaussianPSF
 from live_smlm.testing.engine import CAMERA, EngineContract
 
@@ -46,6 +46,28 @@ def test_background_is_the_rims_median() -> None:
     image = np.full((1, SIZE, SIZE), 3, np.float32)
     image[0, 4:7, 4:7] = 500
     assert edge_median(image) == 3
+
+
+def test_what_is_no_molecule_is_left_out() -> None:
+    rng = np.random.default_rng(3)
+    _, _, image = spots(rng, 400)
+    light = rng.poisson(1000 * image + 5).astype(np.float32)
+    light[0] = np.nan
+    light[1] = 20 - light[1] / 100
+    light[2:200] = rng.poisson(5, (198, SIZE, SIZE))
+    zero = np.zeros(len(light), np.int32)
+    with RadialSymmetry().open(EngineContext(camera=CAMERA)) as process:
+        found = process(RoiBatch(light, np.arange(len(light)), zero, zero))
+    assert not {0, 1}.intersection(found.frame)
+    assert set(range(200, 400)) <= set(found.frame)
+    assert found.axis("photons").min() > 0
+    for axis in ("x", "y"):
+        assert np.all((found.axis(axis) >= 0) & (found.axis(axis) <= SIZE * PIXEL_NM))
+
+
+def test_centres_outside_are_left_out() -> None:
+    x, y = np.array([5.0, -0.1, 5.0, np.nan]), np.array([5.0, 5.0, 11.1, 5.0])
+    assert sound(x, y, np.full(4, 9, np.float32), SIZE).tolist() == [True, False, False, False]
 
 
 def test_shaped_psfs_are_refused() -> None:

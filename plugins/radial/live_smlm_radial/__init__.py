@@ -17,6 +17,7 @@ import numpy as np
 from live_smlm.core import (
     F32,
     F64,
+    Bool,
     EngineContext,
     EngineSpec,
     Localizations,
@@ -29,7 +30,11 @@ _SMALL = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class RadialSymmetry:
-    """Cut-outs to positions, photons and background; no options."""
+    """Cut-outs to positions, photons and background; no options.
+
+    Cut-outs whose centre lies outside of them, or that are no brighter than
+    their rim, are left out.
+    """
 
     spec: ClassVar[EngineSpec] = EngineSpec(
         name="radial", consumes=RoiBatch, produces=Localizations
@@ -50,7 +55,7 @@ class RadialSymmetry:
             x, y = centres(rois.photons)
             background = edge_median(rois.photons)
             photons = rois.photons.sum((1, 2)) - background * rois.size**2
-            return from_columns(
+            found = from_columns(
                 {
                     "frame": rois.frame,
                     "x": (rois.column + x) * pixel_nm,
@@ -59,6 +64,7 @@ class RadialSymmetry:
                     "background": background,
                 }
             )
+            return found.where(sound(x, y, photons, rois.size))
 
         yield localize
 
@@ -73,6 +79,12 @@ def centres(images: F32) -> tuple[F64, F64]:
     x, y = np.meshgrid(corner, corner)
     weight = strength / np.maximum(_distance_from_mass(strength, x, y), 0.5)
     return _meeting_point(gx, gy, weight / np.maximum(strength, _SMALL), x, y)
+
+
+def sound(x: F64, y: F64, photons: F32, size: int) -> Bool:
+    """Which centres lie inside their cut-out and have light above the background."""
+    inside = (x >= 0) & (x <= size) & (y >= 0) & (y <= size)
+    return np.asarray(inside & (photons > 0) & np.isfinite(photons))
 
 
 def edge_median(images: F32) -> F32:
