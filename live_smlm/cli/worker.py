@@ -1,8 +1,10 @@
 """`live-smlm worker` and `live-smlm keys`: engines on other machines, and who may come in."""
 
+import itertools
 import os
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +15,8 @@ from live_smlm.core import require
 from live_smlm.engines import registry
 from live_smlm.pipeline.worker import Place, work
 from live_smlm.transport.endpoints import check_address, make_keys, read_keys
+
+BETWEEN_RUNS_S = 2.0
 
 
 def worker(
@@ -26,13 +30,16 @@ def worker(
     pair = None if keys is None else read_keys(keys, "worker")
     check_address(connect, pair, binds=False)
     require(pair is not None, f"{connect} wants keys; give --keys FOLDER (live-smlm keys)")
-    name = f"{socket.gethostname()}-{os.getpid()}".replace("/", "-")
-    place = Place(address=connect, name=name, lanes=lanes, sees_ring=False, keys=pair)
-    while True:
-        console.print(f"worker {name}: {lanes} lanes for {connect}")
+    host = f"{socket.gethostname()}-{os.getpid()}".replace("/", "-")
+    console.print(f"worker {host}: {lanes} lanes for {connect}")
+    for run in itertools.count():
+        place = Place(
+            address=connect, name=f"{host}-{run}", lanes=lanes, sees_ring=False, keys=pair
+        )
         work(place, registry.chain, threading.Event())
         if once:
             return
+        time.sleep(BETWEEN_RUNS_S)
 
 
 def keys(folder: Annotated[Path, typer.Argument(help="New folder for the keys")]) -> None:

@@ -9,6 +9,7 @@ class Ranges:
 
     def __init__(self, ranges: Iterable[tuple[int, int]] = ()) -> None:
         self._ranges: list[tuple[int, int]] = []
+        self._count = 0
         for first, stop in ranges:
             self.add(first, stop)
 
@@ -28,6 +29,7 @@ class Ranges:
         low = self._ranges[at - 1][0] if joins_before else first
         high = self._ranges[at][1] if joins_after else stop
         self._ranges[at - joins_before : at + joins_after] = [(low, high)]
+        self._count += stop - first
 
     def missing(self, stop: int) -> "list[tuple[int, int]]":
         """Ranges of the numbers from 0 to before `stop` that are not in the set."""
@@ -40,4 +42,4 @@ class Ranges:
         return iter(self._ranges)
 
     def __len__(self) -> int:
-        return sum(stop - first for first, stop in self._ranges)
+        return self._count

@@ -62,12 +62,10 @@ class Collector:
     published: Latencies = field(default_factory=Latencies)
     broken: str | None = None
     """Why the store takes no more."""
-    unstored: list[tuple[int, int]] = field(default_factory=list)
-    """Frames (first, count) that were localized in vain."""
     _order: Sequencer[Localized | Settled] = field(default_factory=Sequencer)
 
     def run(self) -> None:
-        """Collect until the hub has no more."""
+        """Collect until the hub has no more; a fault here ends the run, never the collecting."""
         while True:
             try:
                 outcome = self.outcomes.get(timeout=_IDLE_S)
@@ -76,7 +74,10 @@ class Collector:
                 continue
             if isinstance(outcome, Finished):
                 return
-            self._take(outcome)
+            try:
+                self._take(outcome)
+            except Exception as error:  # noqa: BLE001 - told, and the run is ended
+                self._break(f"frames cannot be collected: {error!r}")
             self._tick()
 
     def _take(self, outcome: Localized | Settled | Event) -> None:
@@ -93,14 +94,12 @@ class Collector:
 
     def _keep(self, localized: Localized) -> None:
         if not self._stored(localized):
-            self.unstored.append((localized.first, localized.count))
             return
         self.stored += localized.count
         self.molecules += len(localized.molecules)
         self.fallback += localized.count * localized.fallback
         self.localized.add(localized.latency_s)
-        for watcher in self.watchers:
-            watcher.frames(localized)
+        self._all(lambda watcher: watcher.frames(localized))
         self.published.add(localized.latency_s + (time.monotonic() - localized.answered_s))
 
     def _stored(self, localized: Localized) -> bool:
@@ -117,28 +116,42 @@ class Collector:
                     self._tell(Event("store failed", f"{error}; trying again"))
                     told = True
                 if time.monotonic() - started > STORE_PATIENCE_S:
-                    self.broken = f"localizations cannot be stored: {error}"
-                    self._tell(Event("store broken", self.broken))
-                    self.give_up(self.broken)
+                    self._break(f"localizations cannot be stored: {error}")
                 self._tick()
                 time.sleep(_RETRY_S)
             else:
                 return True
         return False
 
+    def _break(self, why: str) -> None:
+        """Nothing more will be stored; say so once, and ask for the end."""
+        if self.broken is None:
+            self.broken = why
+            self._tell(Event("store broken", why))
+            self.give_up(why)
+
     def _tell(self, event: Event) -> None:
-        for watcher in self.watchers:
-            watcher.event(event)
+        self._all(lambda watcher: watcher.event(event))
 
     def _tick(self) -> None:
+        self._all(lambda watcher: watcher.tick())
+
+    def _all(self, call: Callable[[Watcher], None]) -> None:
+        """Call every watcher; one that fails is left out from then on, and the others told."""
         for watcher in self.watchers:
-            watcher.tick()
+            try:
+                call(watcher)
+            except BaseException as error:  # noqa: BLE001 - a terminal that is gone exits, too
+                self.watchers = tuple(w for w in self.watchers if w is not watcher)
+                self._tell(Event("watcher failed", f"{type(watcher).__name__}: {error!r}"))
 
 
-def acknowledged(tally: Tally, unstored: int, *, recorded: bool) -> Tally:
-    """The ledger as the record must say it: what was not stored is not localized."""
-    if recorded:
-        return replace(
-            tally, localized=tally.localized - unstored, deferred=tally.deferred + unstored
-        )
-    return replace(tally, localized=tally.localized - unstored, shed=tally.shed + unstored)
+def acknowledged(tally: Tally, stored: int, unrecorded: int, *, recorded: bool) -> Tally:
+    """The ledger at the end: what is not stored is not localized, nor deferred if not recorded.
+
+    `unrecorded` of the deferred frames are not in the raw record.
+    """
+    vain = tally.localized - stored
+    deferred = tally.deferred - unrecorded + (vain if recorded else 0)
+    shed = tally.shed + unrecorded + (0 if recorded else vain)
+    return replace(tally, localized=stored, deferred=deferred, shed=shed)

@@ -20,6 +20,10 @@ FATAL_TRIES = 2
 """A chunk that fails or kills this many lanes is set aside."""
 OVERLOAD_SHARE = 0.5
 """The share of the ring that may wait before the overload rule acts."""
+RELIEVED_SHARE = 0.4
+"""The share that still waits afterwards: one larger step instead of many small ones."""
+PATIENCE_SHARES = (0.65, 0.85)
+"""How much of the ring a chunk may hold back, by its tries, before it is taken from its lane."""
 
 
 class Overload(Enum):
@@ -193,11 +197,24 @@ class Dispatcher:
 
     def relieve(self) -> list[Settled]:
         """Act by the overload rule; to be called as frames come in."""
-        excess = self.captured - self._cursor - int(OVERLOAD_SHARE * self.plan.slots)
-        if excess <= 0 or self.plan.overload is Overload.WAIT:
+        if self.plan.overload is Overload.WAIT:
             return []
-        rule = self.plan.overload.value
-        return [self._skip(excess, self._unserved, f"overload: rule {rule!r}")]
+        settled = self._take_back()
+        waiting = self.captured - self._cursor
+        if waiting > int(OVERLOAD_SHARE * self.plan.slots):
+            excess = waiting - int(RELIEVED_SHARE * self.plan.slots)
+            reason = f"overload: rule {self.plan.overload.value!r}"
+            settled.append(self._skip(excess, self._unserved, reason))
+        return settled
+
+    def _take_back(self) -> list[Settled]:
+        """Chunks that hold back too much of the ring: to another lane, then given up."""
+        settled = []
+        for number, (chunk, lane) in list(self._given.items()):
+            held_back = (self.captured - chunk.begin) / self.plan.slots
+            if held_back > PATIENCE_SHARES[min(chunk.tries, 1)]:
+                settled += self.failed(number, lane, "a lane was too slow for the camera")
+        return settled
 
     def recording_failed(self) -> None:
         """The raw record takes no more frames: none can be deferred from now on."""

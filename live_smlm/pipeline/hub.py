@@ -38,6 +38,8 @@ COLLECTOR_QUEUE = 256
 class _Lane:
     identity: tuple[int, bytes]
     sees_ring: bool
+    opened: bool = False
+    """Whether it has opened its engine."""
     holds: int | None = None
     since: float = 0.0
 
@@ -62,6 +64,8 @@ class Hub:
     """Why a lane could not open its engine."""
     over: threading.Event = field(default_factory=threading.Event)
     """Set once every frame has its fate: lanes that leave are right to."""
+    failure: Exception | None = None
+    """A fault of the hub itself; the run is to end."""
     _lanes: dict[tuple[int, bytes], _Lane] = field(default_factory=dict)
     _away: dict[tuple[int, bytes], _Lane] = field(default_factory=dict)
     """Lanes that were given up for their silence; they may come back."""
@@ -88,10 +92,24 @@ class Hub:
     @property
     def lanes(self) -> int:
         """Lanes that are at work or ready."""
-        return sum(lane.holds is not None for lane in self._lanes.values()) + len(self._idle)
+        held = [lane.holds is not None for lane in list(self._lanes.values())]
+        return sum(held) + len(self._idle)
 
     def run(self) -> None:
-        """Serve until every frame has its fate; then let the lanes go."""
+        """Serve until every frame has its fate; then let the lanes go. Always finishes."""
+        try:
+            self._serve()
+        except Exception as error:  # noqa: BLE001 - told by the session, which waits for us
+            self.failure = error
+            with self.lock:
+                self._ready.extend(self.dispatcher.abandon(f"the hub failed: {error!r}"))
+        self.over.set()
+        for place, identity in (*self._lanes, *self._away):
+            send(self._sockets[place], messages.FINISH, [identity], wait=False)
+        for outcome in [*self._ready, Finished()]:
+            self.outcomes.put(outcome)
+
+    def _serve(self) -> None:
         poller = zmq.Poller()
         for socket in self._sockets:
             poller.register(socket, zmq.POLLIN)
@@ -103,11 +121,6 @@ class Hub:
             self._pass_on()
             if not self._ready:  # lanes rest while the collector is behind
                 self._hand_out()
-        self.over.set()
-        for place, identity in (*self._lanes, *self._away):
-            send(self._sockets[place], messages.FINISH, [identity], wait=False)
-        for outcome in [*self._ready, Finished()]:
-            self.outcomes.put(outcome)
 
     def _over(self) -> bool:
         with self.lock:
@@ -137,12 +150,16 @@ class Hub:
         elif lane is None:
             return
         elif message.kind == "ready" and lane.holds is None and lane not in self._idle:
+            lane.opened = True
             self._idle.append(lane)
         elif message.kind == "cannot":
             self._dismiss(lane, str(message.values.get("reason"))[:2000])
         elif message.kind == "answer" and lane.holds is not None:
-            with contextlib.suppress(MalformedError):
-                self._settle(lane, messages.read_answer(message))
+            try:
+                answer = messages.read_answer(message)
+            except MalformedError as error:
+                answer = Answer(chunk=lane.holds, molecules=None, error=str(error))
+            self._settle(lane, answer)
 
     def _echo(self, sender: tuple[int, bytes]) -> None:
         """Tell a worker of ours that we are there."""
@@ -157,7 +174,7 @@ class Hub:
         if message.kind not in {"ready", "answer"} or sender not in self._away:
             return None
         lane = self._lanes[sender] = self._away.pop(sender)
-        lane.holds = None
+        lane.holds, lane.opened = None, True
         self.tell("lane back", lane.identity[1].decode(errors="replace"))
         if message.kind == "answer":
             self._idle.append(lane)
@@ -165,15 +182,19 @@ class Hub:
 
     def _welcome(self, sender: tuple[int, bytes], *, sees_ring: bool) -> None:
         place, identity = sender
-        if sender in self._lanes:  # a new lane under an old name: the old one is gone
-            self._lose(self._lanes[sender], "came back anew")
+        known = self._lanes.get(sender)
+        if known is not None and not known.opened:
+            return  # it greets until its setup arrives
+        if known is not None:  # a new lane under an old name: the old one is gone
+            self._lose(known, "came back anew")
         lane = _Lane(sender, sees_ring)
         setup = self.setup if sees_ring else replace(self.setup, ring=None)
         if send(self._sockets[place], messages.setup_message(setup), [identity], wait=False):
             self._lanes[sender] = lane
 
     def _dismiss(self, lane: _Lane, reason: str) -> None:
-        self.refused = reason
+        if lane.sees_ring:  # another machine may lack what this one has
+            self.refused = reason
         self._lose(lane, f"cannot open the engine: {reason}")
 
     def _settle(self, lane: _Lane, answer: Answer) -> None:

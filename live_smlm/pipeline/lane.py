@@ -20,15 +20,18 @@ from live_smlm.core import (
     EngineContext,
     FrameBatch,
     Localizations,
+    RawPixels,
     require,
 )
 from live_smlm.transport import messages
-from live_smlm.transport.codec import Envelope
+from live_smlm.transport.codec import Envelope, pack
 from live_smlm.transport.endpoints import Keys, connected, receive, send
 from live_smlm.transport.messages import Answer, Setup, Work
 from live_smlm.transport.ring import FrameRing, attach
 
 POLL_MS = 100
+_GREETINGS_APART = 10
+"""Polls between two greetings."""
 MakeEngine = Callable[[str], Engine[FrameBatch, Any]]
 """From what the command line calls it; given by whoever knows where engines are found."""
 Localize = Callable[[FrameBatch], Localizations]
@@ -51,8 +54,8 @@ def run_lane(
     `token` is what the hub has told its own.
     """
     with connected(context, zmq.DEALER, address, keys, identity) as socket, ExitStack() as held:
-        send(socket, Envelope("hello", {"sees_ring": sees_ring, "token": token}))
-        greeting = _next(socket, stop)
+        hello = Envelope("hello", {"sees_ring": sees_ring, "token": token})
+        greeting = _greeted(socket, hello, stop)
         if greeting is None or greeting.kind == messages.FINISH.kind:
             return
         try:
@@ -63,7 +66,7 @@ def run_lane(
         send(socket, messages.READY)
         while (message := _next(socket, stop)) is not None and message.kind == "work":
             work = messages.read_work(message)
-            send(socket, messages.answer_message(_answer(work, ring, engines)))
+            send(socket, _answer(work, ring, engines))
 
 
 def _open(
@@ -80,26 +83,53 @@ def _open(
 def _opened(engine: Engine[FrameBatch, Any], setup: Setup, held: ExitStack) -> Localize:
     """The engine's function, called once: what is compiled or loaded late is so before frame 0."""
     localize = held.enter_context(engine.open(EngineContext(camera=setup.camera, psf=setup.psf)))
-    localize(_trial(setup.camera, engine.spec.halo))
+    _travelling(0, localize(_trial(setup.camera, engine.spec.halo)))
     return localize
 
 
 def _trial(camera: CameraModel, halo: tuple[int, int]) -> FrameBatch:
     """A frame with one bright spot in the middle."""
     n = 1 + sum(halo)
-    pixels = np.full((n, *camera.shape), np.median(camera.offset_adu) + 10).astype(np.uint16)
+    shape = (n, *camera.shape)
+    small = camera.bits <= 8
+    pixels: RawPixels = np.zeros(shape, np.uint8) if small else np.zeros(shape, np.uint16)
+    pixels += max(0, min(int(np.median(camera.offset_adu)) + 10, 2**camera.bits - 101))
     row, column = (side // 2 for side in camera.shape)
     pixels[:, max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] += 100
     return FrameBatch(pixels, np.arange(n), np.arange(n, dtype=np.float64), halo)
 
 
-def _answer(work: Work, ring: FrameRing | None, engines: tuple[Localize, Localize]) -> Answer:
+def _answer(work: Work, ring: FrameRing | None, engines: tuple[Localize, Localize]) -> Envelope:
+    """Molecules that can travel, or why there are none."""
     try:
         frames = messages.frames_of(work, _pixels(work, ring))
-        found = engines[work.fallback](frames)
+        return _travelling(work.chunk, engines[work.fallback](frames))
     except Exception as error:  # noqa: BLE001 - the hub is told, and decides
-        return Answer(chunk=work.chunk, molecules=None, error=_reason(error))
-    return Answer(chunk=work.chunk, molecules=found)
+        failed = Answer(chunk=work.chunk, molecules=None, error=_reason(error))
+        return messages.answer_message(failed)
+
+
+def _travelling(chunk: int, found: object) -> Envelope:
+    """The answer as it travels; refuses what an engine should not have given."""
+    if not isinstance(found, Localizations):
+        raise TypeError(f"the engine gave {type(found).__name__}, not Localizations")
+    message = messages.answer_message(Answer(chunk=chunk, molecules=found))
+    pack(message)
+    return message
+
+
+def _greeted(
+    socket: "zmq.Socket[bytes]", hello: Envelope, stop: threading.Event
+) -> Envelope | None:
+    """Greet until the hub answers: it may come later, or be another one by then."""
+    while not stop.is_set():
+        send(socket, hello, wait=False)
+        for _ in range(_GREETINGS_APART):
+            if socket.poll(POLL_MS):
+                return receive(socket)
+            if stop.is_set():
+                break
+    return None
 
 
 def _pixels(work: Work, ring: FrameRing | None) -> AnyArray:

@@ -18,7 +18,7 @@ from live_smlm.transport.codec import Envelope
 from live_smlm.transport.endpoints import send
 
 PERIOD_S = 0.1
-_MOST_MOLECULES = 100_000
+_MOST_MOLECULES = 20_000
 """More than this are sent before the period is over."""
 
 

@@ -7,6 +7,7 @@ processes only, so that the same works on every system.
 import contextlib
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -121,13 +122,13 @@ def _main(place: Place, make_make_engine: MakeMakeEngine) -> None:
     It makes way for the camera's thread: frames can wait for a lane, a camera
     for nobody.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells all; the parent decides
     if hasattr(os, "nice"):
         os.nice(_MAKES_WAY)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
-    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is the parent's to handle
-        work(place, make_make_engine(), threading.Event())
+    work(place, make_make_engine(), threading.Event())
 
 
 def _leave_with(parent: "multiprocessing.process.BaseProcess") -> None:

@@ -78,7 +78,7 @@ def _beat(
     """Say that we are alive; leave once the hub has gone or begun another run."""
     identity = f"{place.name}/beat".encode()
     run: object = None
-    heard = sent = 0.0
+    heard, sent = time.monotonic(), 0.0
     with connected(context, zmq.DEALER, place.address, place.keys, identity) as socket:
         while not stop.is_set() and any(lane.is_alive() for lane in lanes):
             now = time.monotonic()
@@ -90,7 +90,7 @@ def _beat(
                 if run is not None and answer != run:
                     return
                 run, heard = answer, now
-            elif run is not None and now - heard > SILENCE_S:
+            elif now - heard > SILENCE_S:
                 return
 
 

@@ -1,5 +1,6 @@
 """Whether a run can work at all, asked before a camera is opened or a folder made."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from live_smlm.core import (
@@ -10,17 +11,45 @@ from live_smlm.core import (
     StreamInfo,
     require,
 )
-from live_smlm.pipeline.dispatcher import Overload
+from live_smlm.pipeline.dispatcher import Overload, Plan
 from live_smlm.pipeline.lane import MakeEngine
 from live_smlm.session.plan import RunPlan
+from live_smlm.transport import ring as ring_memory
 from live_smlm.transport.endpoints import check_address
+from live_smlm.transport.ring import RingPlan
 
 
-def check(info: StreamInfo, plan: RunPlan, make_engine: MakeEngine) -> Engine[FrameBatch, Any]:
-    """The run's engine, made here once; InputError for what cannot work."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What follows from a plan and a source."""
+
+    ring: RingPlan
+    dispatch: Plan
+
+
+def check(info: StreamInfo, plan: RunPlan, make_engine: MakeEngine, *, recorded: bool) -> Prepared:
+    """The run, prepared as far as nothing is opened yet; InputError for what cannot work."""
     _check_overload(info, plan)
-    for address in plan.listen:
+    for address in (*plan.listen, plan.status):
         check_address(address, plan.keys, binds=True)
+    engines = _engines(info, plan, make_engine)
+    camera = info.camera
+    ring = ring_memory.plan(camera.shape, "uint8" if camera.bits <= 8 else "uint16", plan.ring_mb)
+    halos = [engine.spec.halo for engine in engines]
+    dispatch = Plan(
+        slots=ring.slots,
+        chunk_frames=min(plan.chunk_frames, max(1, ring.slots // 4)),
+        halo=(max(before for before, _ in halos), max(after for _, after in halos)),
+        overload=plan.overload,
+        recorded=recorded,
+    )
+    return Prepared(ring, dispatch)
+
+
+def _engines(
+    info: StreamInfo, plan: RunPlan, make_engine: MakeEngine
+) -> list[Engine[FrameBatch, Any]]:
+    """The main engine and the one that stands in, made here once to see that they can."""
     place = EngineContext(camera=info.camera, psf=plan.psf)
     engine = make_engine(plan.engine)
     engines = [engine] if plan.fallback is None else [engine, make_engine(plan.fallback)]
@@ -32,7 +61,7 @@ def check(info: StreamInfo, plan: RunPlan, make_engine: MakeEngine) -> Engine[Fr
         )
         reason = one.unsupported(place)
         require(reason is None, f"engine {spec.name!r} cannot run: {reason}")
-    return engine
+    return engines
 
 
 def _check_overload(info: StreamInfo, plan: RunPlan) -> None:

@@ -1,5 +1,6 @@
 """A run into a folder: localizations, raw movie, record and events, written as it goes."""
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from live_smlm.store.raw import RawRecorder
 from live_smlm.store.record import About, EventLog, FrameCounts, Progress, RunRecord
 from live_smlm.store.run_folder import create, raw_folder
 
+_EVERY_S = 0.5
+
 
 @dataclass(slots=True)
 class _Scribe:
@@ -27,6 +30,7 @@ class _Scribe:
     record: RunRecord
     events: EventLog
     session: Session | None = None
+    written_s: float = 0.0
     unwritten: int = 0
     """Events that the disk did not take."""
 
@@ -42,8 +46,10 @@ class _Scribe:
 
     def tick(self) -> None:
         """Into the record, now and then."""
-        if self.session is None:
+        now = time.monotonic()
+        if self.session is None or now - self.written_s < _EVERY_S:
             return
+        self.written_s = now
         state = self.session.state()
         counts = {name: state[name] for name in FrameCounts.__dataclass_fields__}
         try:
@@ -76,7 +82,7 @@ def run_into(
         record_raw or plan.overload is not Overload.DEFER,
         "overload rule 'defer' needs the raw movie to be recorded; add --record or choose thin",
     )
-    check(info, plan, registry.chain)
+    check(info, plan, registry.chain, recorded=record_raw)
     create(folder)
     with ExitStack() as held:
         record = held.enter_context(RunRecord(folder, about))

@@ -40,7 +40,7 @@ def recover(folder: Path, advance: Callable[[int], None] = lambda _: None) -> di
                 localized += len(index)
                 advance(len(index))
         events.append("recovered", detail=f"{localized} frames from the raw record")
-        covered = sum(stop - first for first, stop in log.covered)
+        covered = log.covered
     record = _completed(said, covered, raw, len(read_log(folder).molecules))
     write_run(folder, record)
     return record
@@ -94,22 +94,30 @@ def _in_a_row(raw: RawMovie, at: int, step: int, most: int) -> int:
 
 
 def _completed(
-    said: dict[str, Any], covered: int, raw: RawMovie | None, molecules: int
+    said: dict[str, Any], covered: list[tuple[int, int]], raw: RawMovie | None, molecules: int
 ) -> dict[str, Any]:
-    """The record with what is true now."""
-    frames = dict(said["frames"])
+    """The record with what is true now: what is neither localized nor recorded is shed."""
     killed = said["finish"] == Finish.RUNNING.value
     if killed:
-        recorded = covered if raw is None else raw.frames
-        frames |= {"captured": max(recorded, covered), "shed": 0}
         said = {
             **said,
             "finish": Finish.ERRORED.value,
             "reason": "the program was killed; recovered",
         }
-    deferred = frames["captured"] - covered - frames["shed"]
-    if deferred < 0:  # frames that were shed have been localized after all
-        frames["shed"] += deferred
-        deferred = 0
-    frames |= {"localized": covered, "deferred": deferred, "waiting": 0}
-    return {**said, "frames": frames, "molecules": molecules}
+    recorded = 0 if raw is None else raw.frames
+    last = max((stop for _, stop in covered), default=0)
+    captured = max(said["frames"]["captured"], recorded, last)
+    lost = said["frames"]["lost"]
+    if raw is not None and len(raw.index):
+        lost = max(lost, int(raw.index[-1] - raw.index[0] + 1 - len(raw.index)))
+    done = Ranges(covered)
+    frames = {
+        "captured": captured,
+        "localized": len(done),
+        "deferred": 0,
+        "shed": captured - len(done),
+        "lost": lost,
+        "waiting": 0,
+    }
+    ranges = {"deferred": [], "shed": done.missing(captured)}
+    return {**said, "frames": frames, "ranges": ranges, "molecules": molecules}

@@ -9,7 +9,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import zmq
@@ -18,7 +18,7 @@ from live_smlm.core import FrameSource, LiveSource
 from live_smlm.engines import registry
 from live_smlm.pipeline import supervisor
 from live_smlm.pipeline.collector import Collector, Store, Watcher, acknowledged
-from live_smlm.pipeline.dispatcher import Dispatcher, Plan
+from live_smlm.pipeline.dispatcher import Dispatcher
 from live_smlm.pipeline.feed import Feed
 from live_smlm.pipeline.hub import Hub
 from live_smlm.pipeline.lane import MakeEngine
@@ -68,28 +68,17 @@ class Session:
 
     def run(self) -> Outcome:
         """Run to the end. Refuses what cannot work before the source is opened."""
-        engine = check(self.source.info, self.plan, self.make_engine)
-        shape = self.source.info.camera.shape
-        dtype = "uint8" if self.source.info.camera.bits <= 8 else "uint16"
-        ring_plan = ring_memory.plan(shape, dtype, self.plan.ring_mb)
-        dispatcher = Dispatcher(
-            Plan(
-                slots=ring_plan.slots,
-                chunk_frames=min(self.plan.chunk_frames, max(1, ring_plan.slots // 4)),
-                halo=engine.spec.halo,
-                overload=self.plan.overload,
-                recorded=self.raw is not None,
-            )
-        )
-        with zmq.Context() as context, ring_memory.create(ring_plan) as ring:
+        recorded = self.raw is not None
+        ready = check(self.source.info, self.plan, self.make_engine, recorded=recorded)
+        with zmq.Context() as context, ring_memory.create(ready.ring) as ring:
             setup = Setup(
                 engine=self.plan.engine,
                 fallback=self.plan.fallback,
                 camera=self.source.info.camera,
                 psf=self.plan.psf,
-                ring=ring_plan,
+                ring=ready.ring,
             )
-            self._hub = Hub(dispatcher, ring, setup)
+            self._hub = Hub(Dispatcher(ready.dispatch), ring, setup)
             self._feed = Feed(self.source, self._hub, self.plan.most_frames)
             self._recorder = None if self.raw is None else Recorder(self._hub, self.raw)
             return self._served(context)
@@ -234,7 +223,9 @@ class Session:
             late = limit is not None and time.monotonic() - self._since_s > limit
             if late or self.control.stopping:
                 self._feed.end()
-            if self._hub.abort.is_set() and not feed.is_alive():
+            if self._hub.failure is not None:
+                self._give_up(f"the hub failed: {self._hub.failure!r}")
+            if self._hub.over.is_set() and not feed.is_alive():
                 break
             time.sleep(_LOOK_S if dispatcher.captured else _LOOK_S / 5)
 
@@ -272,18 +263,34 @@ class Session:
         return "the source ended"
 
     def _tally(self) -> Tally:
-        """The ledger; what could not be stored is not localized."""
-        unstored = sum(count for _, count in self._collector.unstored)
+        """The ledger now: localized are the frames whose molecules are stored."""
         with self._hub.lock:
-            return acknowledged(
-                self._hub.dispatcher.ledger.tally,
-                unstored,
-                recorded=self._hub.dispatcher.plan.recorded,
-            )
+            return replace(self._hub.dispatcher.ledger.tally, localized=self._collector.stored)
+
+    def _unrecorded(self) -> int:
+        """The first frame that the raw record does not have; meaningless without one."""
+        failed = self._recorder is not None and self._recorder.error is not None
+        dispatcher = self._hub.dispatcher
+        return dispatcher.recorded_to if failed else dispatcher.captured
+
+    def _final(self) -> tuple[Tally, list[tuple[int, int]]]:
+        """The ledger at the end, and the deferred frames that can be recovered."""
+        with self._hub.lock:
+            dispatcher = self._hub.dispatcher
+            dispatcher.abandon("the run ended")  # nothing, unless the hub failed
+            end = self._unrecorded()
+            ranges = dispatcher.ledger.ranges(Fate.DEFERRED)
+            deferred = [(first, min(stop, end)) for first, stop in ranges if first < end]
+            kept = sum(stop - first for first, stop in deferred)
+            tally = dispatcher.ledger.tally
+        recorded = self._recorder is not None and self._recorder.error is None
+        unrecorded = tally.deferred - kept
+        stored = self._collector.stored
+        return acknowledged(tally, stored, unrecorded, recorded=recorded), deferred
 
     def _outcome(self) -> Outcome:
         finish, reason = self._how()
-        tally = self._tally()
+        tally, deferred = self._final()
         rows, columns = self.source.info.camera.shape
         ledger = self._hub.dispatcher.ledger
         rate = tally.localized * rows * columns / 1e6 / self._elapsed_s if self._elapsed_s else 0.0
@@ -295,6 +302,6 @@ class Session:
             latency_ms=latencies_of(self._collector),
             rate_mpx_s=rate,
             seconds=self._elapsed_s,
-            deferred=ledger.ranges(Fate.DEFERRED),
+            deferred=deferred,
             shed=ledger.ranges(Fate.SHED),
         )

@@ -111,6 +111,8 @@ class LocalizationLog:
             f"frames {first} to {record.stop - 1} are in the log already, in part; "
             "append each frame once",
         )
+        if self._sync_s is not None and time.monotonic() - self._synced_s >= self._sync_s:
+            self.sync()
         batch = batch_of(molecules)
         if not len(molecules) and self._last is not None:
             batch = pa.RecordBatch.from_pylist([], self._last)
@@ -118,8 +120,6 @@ class LocalizationLog:
         self._last = batch.schema
         self._covered.add(first, record.stop)
         self._molecules += len(molecules)
-        if self._sync_s is not None and time.monotonic() - self._synced_s >= self._sync_s:
-            self.sync()
 
     def sync(self) -> None:
         """Return when everything is on the disk itself."""

@@ -106,7 +106,10 @@ def _array(entry: object, part: Part) -> tuple[str, AnyArray]:
         count *= length
     if count * wanted.itemsize != len(part):
         raise MalformedError(f"array {name[:40]!r} has {len(part)} bytes, not what its shape says")
-    array = np.frombuffer(part, wanted).reshape(shape)
+    try:
+        array = np.frombuffer(part, wanted).reshape(shape)
+    except ValueError as error:  # empty, but wider than anything can be
+        raise MalformedError(f"array {name[:40]!r} cannot have the shape {shape}") from error
     array.flags.writeable = False
     return name, array
 

@@ -19,7 +19,11 @@ from live_smlm.core import InputError, require
 from live_smlm.transport.codec import Envelope, MalformedError, Part, pack, unpack
 
 QUEUE = 1000
-"""Messages that a socket holds before it blocks (or drops, for PUB)."""
+"""Messages that a socket holds before it blocks."""
+STREAM_QUEUE = 50
+"""Messages that wait for a slow subscriber before some are dropped for it."""
+HEARTBEAT_MS = (5_000, 20_000)
+"""How often a peer is asked for a sign, and how long it may take: a pulled cable is noticed."""
 LARGEST_MESSAGE = 1 << 30
 _KEY_BYTES = 40
 _DOMAIN = "live-smlm"
@@ -152,7 +156,9 @@ def _socket(context: "zmq.Context[zmq.Socket[bytes]]", kind: int) -> Iterator["z
     socket = context.socket(kind)
     try:
         socket.linger = 0
-        socket.sndhwm = socket.rcvhwm = QUEUE
+        socket.sndhwm = STREAM_QUEUE if kind == zmq.PUB else QUEUE
+        socket.rcvhwm = QUEUE
+        socket.heartbeat_ivl, socket.heartbeat_timeout = HEARTBEAT_MS
         socket.maxmsgsize = LARGEST_MESSAGE
         if kind == zmq.ROUTER:
             socket.router_mandatory = True  # a peer that has gone is told, not passed over

@@ -126,7 +126,7 @@ def read_work(message: Envelope) -> Work:
             time_s=message.arrays["time_s"],
             pixels=message.arrays.get("pixels"),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise MalformedError(f"work cannot be read: {error}") from error
 
 
@@ -149,7 +149,7 @@ def read_answer(message: Envelope) -> Answer:
         chunk, error = int(values["chunk"]), values["error"]
         columns = {name: np.array(column) for name, column in message.arrays.items()}
         molecules = from_columns(columns) if error is None else None
-    except (KeyError, TypeError, ValueError) as fault:
+    except (KeyError, TypeError, ValueError, OverflowError) as fault:
         raise MalformedError(f"answer cannot be read: {fault}") from fault
     return Answer(
         chunk=chunk, molecules=molecules, error=None if error is None else str(error)[:2000]

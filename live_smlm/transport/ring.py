@@ -64,7 +64,13 @@ class FrameRing:
 
     def write(self, number: int, frame: RawPixels) -> None:
         """Copy a frame into its slot: the one copy on its way."""
-        self._slots[number % self.plan.slots] = frame
+        slot = self._slots[number % self.plan.slots]
+        if frame.shape != slot.shape or frame.itemsize > slot.itemsize:
+            raise InputError(
+                f"frame is {frame.shape} {frame.dtype} but the camera was said to give "
+                f"{slot.shape} {slot.dtype}; correct its bits or its region"
+            )
+        slot[...] = frame
 
     def read(self, first: int, count: int) -> AnyArray:
         """Frames `first` … `first + count - 1`: a view, or a copy where they wrap around.

@@ -135,6 +135,21 @@ def test_threads_processes_and_a_remote_worker_give_the_same_table(
     assert_same(found, reference)
 
 
+def test_a_remote_worker_stays_for_the_next_run(reference: Localizations, tmp_path: Path) -> None:
+    make_keys(tmp_path / "keys")
+    port = _free_port()
+    words = ("--connect", f"tcp://127.0.0.1:{port}", "--keys", str(tmp_path / "keys"))
+    with command("worker", *words):
+        for _ in range(2):
+            found, outcome = localized(
+                topology=Topology.NONE,
+                listen=(f"tcp://0.0.0.0:{port}",),
+                keys=read_keys(tmp_path / "keys", "hub"),
+            )
+            assert outcome.tally.localized == FRAMES
+            assert_same(found, reference)
+
+
 def _free_port() -> int:
     with zmq.Context() as context, context.socket(zmq.ROUTER) as socket:
         return socket.bind_to_random_port("tcp://127.0.0.1")
@@ -342,16 +357,19 @@ def test_a_micro_manager_that_dies_ends_the_run_with_its_reason(tmp_path: Path) 
 def test_ctrl_c_leaves_a_valid_run(presses: int, finish: str, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     source = f"{SOURCE},rate_hz=50"
-    with command("run", "--source", source, "--out", str(folder), "--json") as process:
+    arguments = ("run", "--source", source, "--out", str(folder), "--json")
+    with command(*arguments, start_new_session=True) as process:
         until(lambda: len(list(folder.glob("localizations-*.arrows"))))
         for _ in range(presses):
-            process.send_signal(signal.SIGINT)
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: workers hear it, too
             time.sleep(0.01)
         output, errors = process.communicate(timeout=60)
     said = json.loads(output)
     assert said["finish"] == finish, errors
     assert said["captured"] == said["localized"] + said["deferred"] + said["shed"]
     assert read_run(folder)["finish"] == finish
+    assert presses == 2 or said["captured"] == said["localized"]
+    assert not [e for e in read_events(folder) if e["what"] == "worker died"]
     assert 0 < said["captured"] < FRAMES
 
 

@@ -24,6 +24,7 @@ from live_smlm.core import (
     from_columns,
 )
 from live_smlm.pipeline.dispatcher import Overload
+from live_smlm.pipeline.hub import Hub
 from live_smlm.pipeline.outcomes import Event, Localized
 from live_smlm.session import Control, Finish, Outcome, RunPlan, Session, Topology
 
@@ -78,6 +79,7 @@ class Echo:
     fails: tuple[int, ...] = ()
     refuses: str | None = None
     cannot_open: str | None = None
+    extra: AnyArray | None = None
     name: str = "echo"
 
     @property
@@ -110,6 +112,8 @@ class Echo:
                 "y": np.full(len(frames.index[core]), before * 10 + after),
                 "context_ok": np.full(len(frames.index[core]), context_ok),
             }
+            if self.extra is not None:
+                columns["extra"] = np.repeat(self.extra, len(columns["frame"]))
             return from_columns(columns)
 
         yield process
@@ -354,6 +358,56 @@ def test_a_source_that_fails_ends_the_run_with_its_reason_and_keeps_the_frames()
     outcome = session(Frames(1000, fail_at=50), Echo(), store).run()
     assert (outcome.finish, outcome.reason) == (Finish.ERRORED, "source: camera on fire")
     assert store.found.frame.tolist() == list(range(50))
+    assert balanced(outcome)
+
+
+def test_an_engine_whose_answer_cannot_travel_is_refused_before_the_first_frame() -> None:
+    source = Frames(100)
+    outcome = session(source, Echo(extra=np.array(["text"])), Memory()).run()
+    assert outcome.finish is Finish.ERRORED
+    assert "do not travel" in outcome.reason
+    assert source.opened == 0
+
+
+@dataclass
+class Broken(Notes):
+    """A watcher whose terminal has gone."""
+
+    def frames(self, localized: Localized) -> None:
+        raise BrokenPipeError(f"gone at {localized.first}")
+
+
+def test_a_watcher_that_fails_is_left_out_and_told() -> None:
+    store, notes = Memory(), Notes()
+    outcome = session(Frames(60), Echo(), store, watchers=(Broken(), notes)).run()
+    assert outcome.finish is Finish.COMPLETED
+    assert outcome.tally.localized == notes.frames_seen == 60
+    assert len(notes.told("watcher failed")) == 1
+
+
+def test_a_fault_in_the_store_ends_the_run_and_counts_what_is_stored() -> None:
+    def refuse(first: int) -> bool:
+        if first > 20:
+            raise RuntimeError("not a disk's fault")
+        return False
+
+    store = Memory(refuse=refuse)
+    outcome = session(Frames(5000, pause_s=0.01), Echo(), store).run()
+    assert outcome.finish is Finish.ERRORED
+    assert "not a disk's fault" in outcome.reason
+    assert outcome.tally.localized == sum(count for _, count in store.covered)
+    assert balanced(outcome)
+
+
+def test_a_fault_in_the_hub_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(hub: Hub) -> None:
+        if hub.dispatcher.captured > 30:
+            raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(Hub, "_bury", fail)
+    outcome = session(Frames(5000, pause_s=0.01), Echo(), Memory()).run()
+    assert outcome.finish is Finish.ERRORED
+    assert "a fault of ours" in outcome.reason
     assert balanced(outcome)
 
 

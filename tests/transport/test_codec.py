@@ -79,6 +79,12 @@ def test_objects_do_not_travel() -> None:
         [b'{"live-smlm":1,"kind":"x","values":{},"arrays":[["a","<u2",[1099511627776,0]]]}', b""],
         [b'{"live-smlm":1,"kind":"x","values":{},"arrays":[["a","<u2",[true]]]}', b"12"],
         [
+            b'{"live-smlm":1,"kind":"x","values":{},"arrays":[["a","<f4",[0,9e11,9e11]]]}'.replace(
+                b"9e11", b"549755813888"
+            ),
+            b"",
+        ],
+        [
             b'{"live-smlm":1,"kind":"x","values":{},"arrays":[["a","<u2",[0]],["a","<u2",[0]]]}',
             b"",
             b"",

@@ -104,6 +104,8 @@ def test_a_reason_arrives() -> None:
         Envelope("work", {"chunk": 1, "begin": 0, "halo": 3, "fallback": 0}),
         Envelope("answer", {"chunk": 1, "error": None}, {"x": np.zeros(2)}),
         Envelope("answer", {"chunk": [], "error": None}),
+        Envelope("answer", {"chunk": float("inf"), "error": None}),
+        Envelope("work", {"chunk": float("inf"), "begin": 0, "halo": [0, 0], "fallback": 0}),
         Envelope("setup", {"engine": 1, "fallback": 1, "camera": {}, "psf": None, "ring": None}),
         Envelope("setup", {"engine": 1, "fallback": 1, "camera": 3, "psf": None, "ring": None}),
     ],

@@ -66,6 +66,14 @@ def test_another_process_sees_the_frames() -> None:
         ring.write(0, frame(7))  # the child's going has not taken the memory along
 
 
+def test_a_frame_that_would_wrap_its_values_is_refused() -> None:
+    with (
+        create(ring_plan(2, "uint8")) as ring,
+        pytest.raises(InputError, match=r"uint16 but the camera was said to give .* uint8"),
+    ):
+        ring.write(0, np.full(SHAPE, 300, np.uint16))
+
+
 def test_a_ring_is_gone_afterwards() -> None:
     with create(ring_plan(2)) as ring:
         name = ring.plan.name
@@ -81,6 +89,8 @@ def test_bad_rings_are_refused() -> None:
     with create(ring_plan(2)) as ring:
         with pytest.raises(InputError, match="3 frames cannot be read from a ring of 2 slots"):
             ring.read(0, 3)
+        with pytest.raises(InputError, match="correct its bits or its region"):
+            ring.write(0, np.zeros((4, 5), np.uint16))
         larger = RingPlan(name=ring.plan.name, slots=10_000, shape=SHAPE, dtype="uint16")
         with pytest.raises(InputError, match="shared memory"), attach(larger):
             pass
