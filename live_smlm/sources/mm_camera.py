@@ -166,7 +166,7 @@ class CoreCamera:
 
     def _prepare(self) -> None:
         settings = self._settings
-        for name, value in settings.properties.items():
+        for name, value in settings.preset.items():
             self.set(name, value)
         if settings.binning is not None:
             self.set(f"{self._device}.Binning", settings.binning)

@@ -52,8 +52,8 @@ class MicroManager:
     """End after so many; none: when told to."""
     stall_s: float = 5.0
     """No frame for this long, and for ten exposures, is a fault."""
-    properties: Mapping[str, str | float] = field(default_factory=dict)
-    """Device properties to set first, by `Device.Property`."""
+    properties: str | Mapping[str, str | float] = field(default_factory=dict)
+    """Device properties to set first, by `Device.Property`; as text `Device.Property:value/…`."""
 
     def __post_init__(self) -> None:
         require(
@@ -68,7 +68,23 @@ class MicroManager:
             self.backend == "python" or (self.config is None and self.adapters is None),
             "config and adapters are for backend python; a running Micro-Manager has its own",
         )
-        _ = self.region
+        _ = self.region, self.preset
+
+    @property
+    def preset(self) -> Mapping[str, str | float]:
+        """The device properties to set first."""
+        if not isinstance(self.properties, str):
+            return self.properties
+        told: dict[str, str | float] = {}
+        for item in filter(None, self.properties.split("/")):
+            name, _, value = (part.strip() for part in item.partition(":"))
+            require(
+                bool("." in name and value),
+                f"properties has {item!r}; write Device.Property:value/Device.Property:value",
+            )
+            require(name not in told, f"properties says {name!r} twice; say it once")
+            told[name] = value
+        return told
 
     @property
     def region(self) -> Region | None:

@@ -1,7 +1,10 @@
 """Options are read strictly: nothing is guessed, nothing dropped."""
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -37,6 +40,9 @@ def test_values_from_toml_are_taken_as_they_are() -> None:
         ("mle:joint", "'joint' is not key=value"),
         ("mle:joint=", "'joint=' is not key=value"),
         ("mle:rounds=1,rounds=2", "says 'rounds' twice"),
+        ("mle:rounds=1, rounds =2", "says 'rounds' twice"),
+        ("mle:rounds= ,joint=1", "'rounds= ' is not key=value"),
+        ("mle:=2", "'=2' is not key=value"),
         ("mle:jont=true", "no option 'jont'; it has joint, label, rounds, sigma_nm, where"),
         ("mle:made=1", "no option 'made'"),
         ("mle:rounds=2", "needs sigma_nm"),
@@ -53,3 +59,32 @@ def test_what_cannot_be_read_is_refused(text: str, message: str) -> None:
 def test_a_truth_value_is_no_number() -> None:
     with pytest.raises(InputError, match="whole number"):
         build(Knobs, {"sigma_nm": 1, "rounds": True}, "x")
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan, 10**400])
+def test_a_number_beyond_counting_is_refused(value: float) -> None:
+    with pytest.raises(InputError, match=r"option rounds is .*; give a whole number"):
+        build(Knobs, {"sigma_nm": 1, "rounds": value}, "x")
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    by_name: Mapping[str, float] = field(default_factory=dict)
+    places: Sequence[int] = ()
+    way: Literal["up", "down"] = "up"
+    either: str | Sequence[int] | None = None
+
+
+def test_what_text_cannot_be_turned_into_is_taken_ready_made() -> None:
+    given = {"by_name": {"a": 1.0}, "places": [1], "way": "down", "either": [1, 2]}
+    assert build(Tables, given, "x") == Tables({"a": 1.0}, [1], "down", [1, 2])
+    assert build(Tables, {"either": "1x2"}, "x").either == "1x2"
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [("by_name", "a Mapping"), ("places", "a Sequence"), ("way", "one of up, down")],
+)
+def test_text_in_place_of_a_table_is_refused(name: str, cure: str) -> None:
+    with pytest.raises(InputError, match=f"option {name} is 'a:1'; give {cure}"):
+        build(Tables, {name: "a:1"}, "x")

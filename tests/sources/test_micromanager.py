@@ -11,7 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from live_smlm.core import CameraModel, FrameBatch, FrameSource, InputError, LiveSource, SourceFault
+from live_smlm.core import (
+    CameraModel,
+    FrameBatch,
+    FrameSource,
+    InputError,
+    LiveSource,
+    SourceFault,
+    options,
+)
 from live_smlm.sources import micromanager, mm_errors
 from live_smlm.sources.micromanager import MicroManagerSource, connected
 from live_smlm.sources.mm_settings import MicroManager, Region
@@ -260,9 +268,20 @@ def test_regions_are_said_as_text_or_numbers(roi: str | list[int], region: Regio
     assert MicroManager(roi=roi).region == region
 
 
+def test_properties_are_said_as_text_or_a_table() -> None:
+    kind, said = options.parse("micromanager:properties=Camera.Gain:3/Camera.Mode: a:b", "source")
+    assert kind == "micromanager"
+    told = options.build(MicroManager, said, "source")
+    assert told.preset == {"Camera.Gain": "3", "Camera.Mode": "a:b"}
+    assert MicroManager(properties={"Camera.Gain": 3}).preset == {"Camera.Gain": 3}
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
+        ({"properties": "Gain:3"}, "properties has 'Gain:3'; write Device.Property:value"),
+        ({"properties": "Camera.Gain"}, "properties has 'Camera.Gain'; write"),
+        ({"properties": "C.G:1/C.G:2"}, "properties says 'C.G' twice"),
         ({"roi": "64x32"}, "roi is '64x32'; give WIDTHxHEIGHT"),
         ({"roi": "0x32+1+1"}, r"roi is 0x32\+1\+1"),
         ({"roi": [1, 2, 3]}, "give .x, y, width, height."),

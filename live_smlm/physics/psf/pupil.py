@@ -62,7 +62,7 @@ class PupilPSF:
     n_immersion: float = 1.518
     n_medium: float = 1.518
     model: Literal["scalar", "vectorial"] = "vectorial"
-    zernike: Mapping[int, float] = field(default_factory=lambda: _NO_ABERRATION)
+    zernike: str | Mapping[int, float] = field(default_factory=lambda: _NO_ABERRATION)
     """Aberrations: rad rms by Noll's index, or the same as text: `5:0.3/11:-0.2`."""
     mask: str = "none"
     """none, double_helix, tetrapod, or a .npy file with a phase map."""
@@ -130,7 +130,7 @@ class PupilPSF:
         rho, phi = np.minimum(np.hypot(u, v), 1.0), np.arctan2(v, u)
         wave_number = 2 * np.pi / self.wavelength_nm
         phase = mask_phase(self.mask, self.mask_rms_rad, rho, phi)
-        for noll, amplitude in self.zernike.items():
+        for noll, amplitude in coefficients(self.zernike).items():
             phase = phase + amplitude * zernike(noll, rho, phi)
         k_immersion = wave_number * self.n_immersion * cosine(self.na * rho, self.n_immersion).real
         phase = phase - k_immersion * self.z_stage_nm
@@ -185,7 +185,7 @@ class PupilPSF:
     def describe(self) -> dict[str, object]:
         """Kind and parameters."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
-        values["zernike"] = {str(j): a for j, a in self.zernike.items()}
+        values["zernike"] = {str(j): a for j, a in coefficients(self.zernike).items()}
         return {"kind": self.name, **values}
 
 
