@@ -141,7 +141,7 @@ def _map(path: Path) -> F32:
 
 def psf(text: str) -> PSF:
     """The PSF that `--psf` names."""
-    if ":" not in text and Path(text).suffix in {".toml", ".h5"}:
+    if "=" not in text and Path(text).suffix in {".toml", ".h5", ".hdf5"}:
         return load_psf(Path(text))
     kind, options = option_text.parse(text, "PSF")
     if "file" in options:
