@@ -72,6 +72,8 @@ class _Dataset:
     places: list[_Place] = field(default_factory=list)
     _read: int = 0
     """Bytes of the index that are understood."""
+    _moving: set[str] = field(default_factory=set)
+    """The axes along which the frames so far lie."""
     _files: dict[str, FileIO] = field(default_factory=dict)
 
     def grown(self) -> int:
@@ -125,10 +127,11 @@ class _Dataset:
             f"frames of {first.shape[0]}x{first.shape[1]} {first.dtype}; save one kind by itself",
         )
         was, now = json.loads(first.axes), json.loads(place.axes)
-        moved = [axis for axis in now if now[axis] != was.get(axis, 0) and axis != "time"]
+        self._moving |= {axis for axis in now if now[axis] != was.get(axis, 0)}
         require(
-            not moved,
-            f"{self.folder} has frames at several {' and '.join(moved)}; save one by itself",
+            len(self._moving) < 2,
+            f"{self.folder} has frames at several {' and '.join(sorted(self._moving))}; "
+            "save those along one axis by themselves",
         )
 
 

@@ -45,8 +45,11 @@ class NDTiff:
         self.count = 0
 
     def add(self, frame: AnyArray, **axes: int | str) -> None:
+        self.put(frame, {"time": self.count, **axes})
+
+    def put(self, frame: AnyArray, axes: dict[str, int | str]) -> None:
         told = {"ElapsedTime-ms": 1000 * (0.25 + 0.02 * self.count)}
-        self.dataset.put_image({"time": self.count, **axes}, frame, told)
+        self.dataset.put_image(axes, frame, told)
         self.dataset._index_file.flush()
         self.count += 1
 
@@ -174,6 +177,16 @@ def test_times_are_those_that_the_file_tells(
     np.testing.assert_allclose(times, begin + 0.02 * np.arange(13))
 
 
+def test_a_stack_along_any_one_axis_is_a_movie(tmp_path: Path) -> None:
+    writer = NDTiff(tmp_path / "nd")
+    for k, frame in enumerate(FRAMES):
+        writer.put(frame, {"z": k, "channel": "DAPI"})
+    writer.close()
+    with open_movie(tmp_path / "nd") as movie:
+        assert movie.frames == len(FRAMES)
+        np.testing.assert_array_equal(movie.fetch(0, movie.frames), FRAMES)
+
+
 def two_channels(path: Path) -> None:
     writer = NDTiff(path)
     writer.add(FRAMES[0], channel=0)
@@ -244,7 +257,7 @@ def misdescribed(what: str) -> Callable[[Path], None]:
 
 
 REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
-    "two channels": ("nd", two_channels, "has frames at several channel; save one by itself"),
+    "two channels": ("nd", two_channels, "at several channel and time; save those along one axis"),
     "two shapes": ("nd", two_shapes, "frames of 20x47 uint16 after frames of 33x47 uint16"),
     "cut NDTiff": ("nd", cut_ndtiff, r"NDTiffStack.tif is cut short"),
     "outside": ("nd", outside, "its index names the file '../x.tif' outside"),
