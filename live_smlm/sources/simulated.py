@@ -17,10 +17,18 @@ class SimulatedSource:
     """A frame source whose truth is known; every `open` gives the same frames.
 
     With `rate_hz`, a batch is handed out when its last frame would have been
-    read; a reader that is late finds the frames it missed waiting.
+    read; a reader that is late finds the frames it missed waiting. `keep_truth`:
+    the truth of a stream without end fills the memory, so it can be left out.
     """
 
-    def __init__(self, simulator: Simulator, frames: int, rate_hz: float | None = None) -> None:
+    def __init__(
+        self,
+        simulator: Simulator,
+        frames: int,
+        rate_hz: float | None = None,
+        *,
+        keep_truth: bool = True,
+    ) -> None:
         require(
             rate_hz is None or (bool(np.isfinite(rate_hz)) and rate_hz > 0),
             f"rate_hz is {rate_hz}; give frames per second above 0, or none",
@@ -28,6 +36,7 @@ class SimulatedSource:
         interval = simulator.frame_interval_s if rate_hz is None else 1 / rate_hz
         self._simulator = replace(simulator, frame_interval_s=interval)
         self._frames, self._rate_hz = frames, rate_hz
+        self._keep_truth = keep_truth
         self._truth: list[Localizations] = []
         self._info = StreamInfo(
             name="simulated",
@@ -45,7 +54,10 @@ class SimulatedSource:
 
     @property
     def truth(self) -> list[Localizations]:
-        """The truth about the batches handed out since the last `open`, in their order."""
+        """The truth about the batches handed out since the last `open`, in their order.
+
+        Batches without molecules add nothing.
+        """
         return self._truth
 
     @contextmanager
@@ -64,7 +76,8 @@ class SimulatedSource:
             if self._rate_hz is not None:
                 due = started + (int(batch.index[-1]) + 1) / self._rate_hz
                 time.sleep(max(0.0, due - time.monotonic()))
-            self._truth.append(truth)
+            if self._keep_truth and len(truth):
+                self._truth.append(truth)
             yield batch
 
     def _batch_frames(self) -> int:

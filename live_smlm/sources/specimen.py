@@ -50,8 +50,9 @@ class Scene(Protocol):
 class LiveScene:
     """Frames as the specimen makes them under the light of the moment."""
 
-    def __init__(self, acquisition: Acquisition) -> None:
+    def __init__(self, acquisition: Acquisition, *, keep_truth: bool = True) -> None:
         self._acquisition = acquisition
+        self._keep_truth = keep_truth
         self.truth: list[Localizations] = []
 
     def show(self, index: I64, dose: float) -> RawPixels:
@@ -64,7 +65,8 @@ class LiveScene:
                 self._acquisition.advance(lost, dose)
             batch, truth = self._acquisition.advance(len(run), dose)
             shown.append(batch.pixels)
-            self.truth.append(truth)
+            if self._keep_truth and len(truth):
+                self.truth.append(truth)
         if len(shown) == 1:
             return shown[0]
         together: RawPixels = np.empty((len(index), *shown[0].shape[1:]), shown[0].dtype)
@@ -95,11 +97,17 @@ class SpecimenSource:
     """The demo camera's stream with the specimen in its frames, as a `FrameSource`."""
 
     def __init__(
-        self, camera: MicroManagerSource, simulator: Simulator, *, precomputed: int = 0
+        self,
+        camera: MicroManagerSource,
+        simulator: Simulator,
+        *,
+        precomputed: int = 0,
+        keep_truth: bool = True,
     ) -> None:
         self.camera = camera
         """The real device calls: exposure, properties."""
         self._simulator = simulator
+        self._keep_truth = keep_truth
         self._replay = Replay(simulator, precomputed) if precomputed else None
         self._scene: Scene | None = self._replay
         self._info = replace(
@@ -126,7 +134,9 @@ class SpecimenSource:
     def open(self) -> Iterator[Iterator[FrameBatch]]:
         """Start the camera, and the specimen anew; see `core.FrameSource`."""
         with self.camera.open() as empty:
-            self._scene = scene = self._replay or LiveScene(self._simulator.start())
+            self._scene = scene = self._replay or LiveScene(
+                self._simulator.start(), keep_truth=self._keep_truth
+            )
             stream = self._filled(empty, scene)
             try:
                 yield stream
@@ -163,11 +173,13 @@ def in_demo_camera(
     frames: int | None = None,
     precomputed: int = 0,
     buffer_mb: int = 512,
+    keep_truth: bool = True,
 ) -> Iterator[SpecimenSource]:
     """A core with the demo camera set to the simulator's shape and frame interval.
 
     `frames`: end after so many. `precomputed`: simulate so many beforehand and
-    repeat them, so that the simulator takes no time while streaming.
+    repeat them, so that the simulator takes no time while streaming. `keep_truth`:
+    the truth grows with every molecule seen; without it a stream may be endless.
     """
     require(precomputed >= 0, f"precomputed is {precomputed}; give a number of frames, or 0")
     camera = simulator.camera
@@ -190,4 +202,4 @@ def in_demo_camera(
         core.set_parent_label(device, "DHub")
         core.initialize_device(device)
         source = MicroManagerSource(LocalDevice(CoreCamera(core, settings)), settings, camera)
-        yield SpecimenSource(source, simulator, precomputed=precomputed)
+        yield SpecimenSource(source, simulator, precomputed=precomputed, keep_truth=keep_truth)

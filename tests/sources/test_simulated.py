@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,16 @@ def test_leaving_early_ends_the_stream() -> None:
         next(frames)
     assert list(frames) == []
     assert len(source.truth) == 1
+
+
+def test_truth_is_kept_only_where_there_is_some_and_it_is_wanted() -> None:
+    unwanted = SimulatedSource(simulator(), 250, keep_truth=False)
+    dark = replace(simulator().camera, shape=(1, 1))
+    nothing = Scenario(camera=dark, psf=GaussianPSF(130.0), density=1e-9, seed=2).simulator()
+    for source in (unwanted, SimulatedSource(nothing, 250)):
+        with source.open() as frames:
+            assert sum(len(batch) for batch in frames) == 250
+        assert source.truth == []
 
 
 class Clock:

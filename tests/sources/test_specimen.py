@@ -144,3 +144,13 @@ def test_molecules_go_on_in_frames_that_were_lost() -> None:
     kept = np.array([0, 1, 5, 6, 7, 11])
     np.testing.assert_array_equal(gaps.show(kept, 1.0), expected.pixels[kept])
     assert set(np.unique(concatenate(gaps.truth).frame)) <= set(kept)
+
+
+def test_truth_is_kept_only_where_there_is_some_and_it_is_wanted() -> None:
+    with in_demo_camera(simulator(), frames=20, buffer_mb=16, keep_truth=False) as source:
+        with source.open() as stream:
+            assert sum(len(batch) for batch in stream) == 20
+        assert source.truth == []
+    nobody = LiveScene(simulator(density=1e-9).start())
+    nobody.show(np.arange(5), 1.0)
+    assert nobody.truth == []
