@@ -18,6 +18,7 @@ from live_smlm.physics.psf.spline import SplinePSF, patch
 
 SPLINE = 3
 """A kind beside those of `fit_lanes`."""
+_Z_STEP_NM = 50.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,9 +44,15 @@ def fit_model(psf: PSF, pixel_size_nm: float) -> FitModel:
         widths = [psf.sx0_nm / pixel_size_nm, psf.sy0_nm / pixel_size_nm]
         bends = [psf.gx_nm, psf.gy_nm, psf.d_nm, psf.ax, psf.bx, psf.ay, psf.by]
         return FitModel(DEPTH, np.array([*widths, *bends]), none, psf.z_range_nm, psf)
-    spline = psf if isinstance(psf, SplinePSF) else sample(psf, pixel_size_nm)
+    spline = psf if isinstance(psf, SplinePSF) else _sampled(psf, pixel_size_nm)
     curve = np.array([spline.z0_nm, spline.z_step_nm])
     return FitModel(SPLINE, curve, spline.coefficients, spline.z_range_nm, spline)
+
+
+def _sampled(psf: PSF, pixel_size_nm: float) -> SplinePSF:
+    """A spline with enough planes, however short the PSF's range of z."""
+    low, high = psf.z_range_nm or (0.0, 0.0)
+    return sample(psf, pixel_size_nm, min(_Z_STEP_NM, (high - low) / 4))
 
 
 @jit
