@@ -19,7 +19,7 @@ class RoiFit:
 
     fitter: RoiFitter
     dropped: int = 0
-    """Fits so far that did not converge or left their cut-out; they are not in the answers."""
+    """Fits so far that failed, ran away from their peak or to a limit of z; not in the answers."""
 
     def __call__(self, rois: RoiBatch, /) -> Localizations:
         """One molecule per cut-out."""
@@ -41,7 +41,8 @@ class MaximumLikelihood:
 
     Standard errors are the Cramer-Rao bound at the estimate. Extra columns:
     `chi2` (Pearson's, per degree of freedom: 1 where the model is right) and
-    `iterations`. Fits that fail are dropped and counted (`RoiFit.dropped`).
+    `iterations`. Fits that fail, that run away to a brighter neighbour or that
+    stop at a limit of z are dropped and counted (`RoiFit.dropped`).
     A background that comes with the cut-outs is taken as known.
     """
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from live_smlm.core import F32, I32, I64, CameraModel, Localizations
+from live_smlm.core import F32, F64, I32, I64, Bool, CameraModel, Localizations
+from live_smlm.engines.detect_filter import effective_sigma
 from live_smlm.engines.detect_rois import cut_map
 from live_smlm.engines.fit_counts import CountScale, count_scale
 from live_smlm.engines.fit_lanes import (
@@ -28,6 +29,13 @@ _PLANE_NM = 120.0
 _MARGIN_PX = 1.0
 """How far outside of its cut-out a fit may look for a molecule before it is given up."""
 _BRIGHTEST = 1e9
+_DARKEST = 1e-2
+"""Counts per pixel below which a known background would leave a pixel without variance."""
+_WANDER_SIGMAS = 2.0
+_WANDER_PX = 1.5
+"""How far from its peak a molecule may be, in widths of the PSF and at least in pixels."""
+_Z_MARGIN = 1e-3
+"""Share of the range of z at its ends where a fit has stopped rather than come to rest."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +48,8 @@ class RoiFitter:
     kind: int
     most: int
     tables: dict[int, PhasorTable]
+    wander_px: float
+    """A fit further from its peak has run away to a neighbour."""
 
     def fit(
         self, counts: F32, row: I32, column: I32, light: F32 | None = None, *, flat: bool = True
@@ -56,6 +66,8 @@ class RoiFitter:
         start = self.start(counts if light is None else counts - light)
         if not flat:
             start[:, 3] = 0
+            lift = np.maximum(np.float32(_DARKEST) - known, 0)
+            counts, known = counts + lift, known + lift
         if self.kind == SPLINE:
             model, planes = self.model, self._planes()
             kind, curve, coefficients = model.kind, model.curve, model.coefficients
@@ -87,7 +99,7 @@ class RoiFitter:
         start = np.stack([e.x, e.y, photons, background, fifth], axis=1)
         return np.ascontiguousarray(start, np.float32)
 
-    def _planes(self) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    def _planes(self) -> F64:
         low, high = self.model.z_range or (0.0, 0.0)
         return np.linspace(low, high, max(2, round((high - low) / _PLANE_NM) + 1))
 
@@ -104,9 +116,8 @@ class RoiFitter:
     def localizations(
         self, fitted: F32, frame: I64, row: I32, column: I32, k: int, light: F32 | None = None
     ) -> Localizations:
-        """The fits that succeeded: converged, inside their cut-out, with finite errors."""
-        inside = np.all((fitted[:, :2] >= 0) & (fitted[:, :2] <= k), axis=1)
-        good = (fitted[:, CONVERGED] > 0) & inside & np.isfinite(fitted).all(axis=1)
+        """The fits that succeeded: converged, near their peak, within z, with finite errors."""
+        good = self._good(fitted, row, column, k)
         pixel, share = np.float32(self.camera.pixel_size_nm), np.float32(self.scale.per_photon)
         f, e = fitted[good, :PARAMETERS].T, fitted[good, PARAMETERS : 2 * PARAMETERS].T
         parameters = 4 + (self.kind != ROUND) - (light is not None)
@@ -122,8 +133,8 @@ class RoiFitter:
         deep = self.kind in (DEPTH, SPLINE)
         return Localizations(
             frame=frame[good],
-            x=(column[good] + f[0]) * pixel,
-            y=(row[good] + f[1]) * pixel,
+            x=((column[good] + f[0]) * pixel).astype(np.float32),
+            y=((row[good] + f[1]) * pixel).astype(np.float32),
             z=f[4] if deep else None,
             photons=f[2] / share,
             background=background,
@@ -135,8 +146,39 @@ class RoiFitter:
             extra=extra,
         )
 
+    def _good(self, fitted: F32, row: I32, column: I32, k: int) -> Bool:
+        x, y = fitted[:, 0], fitted[:, 1]
+        rows, columns = self.camera.shape
+        inside = (x >= 0) & (x <= k) & (y >= 0) & (y <= k)
+        strayed = np.hypot(_strayed(x, column, columns - k, k), _strayed(y, row, rows - k, k))
+        good = (fitted[:, CONVERGED] > 0) & inside & np.isfinite(fitted).all(axis=1)
+        good &= strayed <= self.wander_px
+        if self.kind in (DEPTH, SPLINE):
+            good &= within_depth(fitted[:, 4], self.model.z_range)
+        return np.asarray(good)
+
+
+def within_depth(z: F32 | F64, z_range: tuple[float, float] | None) -> Bool:
+    """Where z has come to rest inside of its range, if it has one."""
+    if z_range is None:
+        return np.ones(len(z), np.bool_)
+    low, high = z_range
+    margin = _Z_MARGIN * (high - low)
+    return np.asarray((z > low + margin) & (z < high - margin))
+
+
+def _strayed(place: F32, corner: I32, last: int, k: int) -> F32:
+    """Pixels along one axis from the peak: the middle, or beyond it where an edge moved the cut."""
+    low = np.where(corner <= 0, 0.5, 0.5 * k)
+    high = np.where(corner >= last, k - 0.5, 0.5 * k)
+    return np.asarray(np.maximum(np.maximum(low - place, place - high), 0), np.float32)
+
 
 def roi_fitter(model: FitModel, camera: CameraModel, most: int, *, free_sigma: bool) -> RoiFitter:
     """A fitter for one PSF on one camera, which gives up after `most` steps."""
     kind = WIDTH if free_sigma else model.kind
-    return RoiFitter(model, camera, count_scale(camera), kind, most, {})
+    wander = np.inf
+    if kind != SPLINE:
+        width = effective_sigma(model.psf, camera.pixel_size_nm)
+        wander = max(_WANDER_SIGMAS * width, _WANDER_PX)
+    return RoiFitter(model, camera, count_scale(camera), kind, most, {}, wander)

@@ -26,7 +26,7 @@ class FrameFit:
     size: int
     joint: JointFitter | None = None
     dropped: int = 0
-    """Fits so far that did not converge or left their cut-out; they are not in the answers."""
+    """Fits so far that failed, ran away from their peak or to a limit of z; not in the answers."""
 
     def __call__(self, batch: FrameBatch, /) -> Localizations:
         """The molecules of the frames between the halos."""

@@ -9,7 +9,7 @@ from live_smlm.core import F32, F64, I32, I64, Bool, Localizations, RawPixels
 from live_smlm.engines.detect_filter import SpotFilter
 from live_smlm.engines.detect_rois import corners, cut_map
 from live_smlm.engines.fit_lanes import CONVERGED as FIT_CONVERGED
-from live_smlm.engines.fit_rois import RoiFitter
+from live_smlm.engines.fit_rois import RoiFitter, within_depth
 from live_smlm.engines.joint_groups import (
     BACKGROUND,
     CHI2,
@@ -107,8 +107,12 @@ class JointFitter:
         frame = np.repeat(index, [len(part) for part in found])
         rows, columns = self.fitter.camera.shape
         inside = (m[:, 0] >= 0) & (m[:, 0] <= columns) & (m[:, 1] >= 0) & (m[:, 1] <= rows)
-        good = inside & (m[:, CONVERGED] > 0) & np.isfinite(m).all(axis=1)
-        return self._table(m[good], frame[good]), int(np.count_nonzero(~good))
+        good = inside & (m[:, CONVERGED] > 0) & within_depth(m[:, 3], self.fitter.model.z_range)
+        # A double precision error may be infinite in the table's single precision.
+        with np.errstate(over="ignore"):
+            table = self._table(m, frame)
+        good &= np.all([np.isfinite(column) for column in table.columns().values()], axis=0)
+        return table.where(good), int(np.count_nonzero(~good))
 
     def _table(self, m: F64, frame: I64) -> Localizations:
         pixel, share = self.fitter.camera.pixel_size_nm, self.spots.scale.per_photon

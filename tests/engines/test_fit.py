@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -187,6 +188,60 @@ def test_fits_that_fail_are_dropped_and_counted() -> None:
     starved, fitter = fit(rois, ROUND, model, max_iterations=1)
     assert fitter.dropped + len(starved) == 20
     assert fitter.dropped > 10
+
+
+def test_darkness_that_is_known_is_no_reason_to_fail() -> None:
+    model = camera(17)
+    at = np.full(200, 850.0)
+    shape = (17, 17)
+    light = np.random.default_rng(6).poisson(500 * ROUND.images(at, at, at, shape, PIXEL).value)
+    zero, dark = np.zeros(200, np.int32), np.zeros((200, *shape), np.float32)
+    found, fitter = fit(
+        RoiBatch(light.astype(np.float32), np.arange(200), zero, zero, dark), ROUND, model
+    )
+    assert fitter.dropped == 0
+    pull = (found.x - 850) / found.axis("sigma_x")
+    assert np.std(pull) == pytest.approx(1, abs=4 * 400**-0.5)
+    photons = found.axis("photons")
+    assert abs(np.mean(photons) - 500) < 4 * (500 / 200) ** 0.5
+
+
+def test_a_limit_of_z_is_no_answer() -> None:
+    model, n = camera(15), 100
+    rois, _ = molecules(ASTIGMATIC, model, n, 3000.0, 600.0)
+    short = replace(ASTIGMATIC, z_min_nm=-200.0, z_max_nm=200.0)
+    for psf in (short, sample(short, PIXEL, 50.0)):
+        found, fitter = fit(rois, psf, model)
+        assert fitter.dropped == n - len(found)
+        assert fitter.dropped > n / 2
+        assert np.all(np.abs(found.axis("z")) < 199.6)
+
+
+def test_runaways_are_told_from_cut_outs_that_an_edge_moved() -> None:
+    """A molecule 3.5 px from the middle is right where the cut-out was moved, wrong elsewhere."""
+    frame, n = camera(40), 50
+    shape, x, y = (11, 11), np.full(n, 900.0), np.full(n, 550.0)
+    image = ROUND.images(x, y, np.zeros(n), shape, PIXEL).value
+    light = np.random.default_rng(8).poisson(2000 * image + 10).astype(np.float32)
+    row = np.full(n, 10, np.int32)
+    for column, kept in ((29, n), (28, 0), (1, 0), (0, 0)):
+        batch = RoiBatch(light, np.arange(n), row, np.full(n, column, np.int32))
+        found, fitter = fit(batch, ROUND, frame)
+        assert (len(found), fitter.dropped) == (kept, n - kept)
+
+
+def test_columns_are_in_single_precision() -> None:
+    model = camera(13)
+    rois, _ = molecules(ASTIGMATIC, model, 5, 2000.0, 300.0)
+    found, _ = fit(rois, ASTIGMATIC, model)
+    kinds = {name: c.dtype for name, c in found.columns().items() if name not in found.extra}
+    assert kinds.pop("frame") == np.int64
+    assert set(kinds.values()) == {np.dtype(np.float32)}
+
+
+def test_a_pupil_may_have_a_short_range_of_z() -> None:
+    pupil = PupilPSF(z_min_nm=-60, z_max_nm=60)
+    assert fit_model(pupil, PIXEL).z_range == pytest.approx((-60, 60))
 
 
 def test_neighbouring_cut_outs_do_not_matter() -> None:

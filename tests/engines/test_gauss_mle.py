@@ -1,18 +1,30 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from live_smlm.core import PSF, EngineContext, FrameBatch, InputError, Localizations, concatenate
+from live_smlm.core import (
+    F64,
+    PSF,
+    EngineContext,
+    FrameBatch,
+    InputError,
+    Localizations,
+    concatenate,
+)
 from live_smlm.core.camera import CameraModel
 from live_smlm.engines.chain import Chain
 from live_smlm.engines.detect_engine import Detect
 from live_smlm.engines.fit_engine import MaximumLikelihood
 from live_smlm.engines.gauss_mle import FrameFit, GaussMle
+from live_smlm.engines.joint_frame import JointFitter
+from live_smlm.engines.joint_groups import COLUMNS, ERRORS
 from live_smlm.evaluate.matching import match
 from live_smlm.evaluate.precision import precision
 from live_smlm.evaluate.score import score
 from live_smlm.physics.crlb import crlb
+from live_smlm.physics.noise import expose
 from live_smlm.physics.psf.gaussian import AstigmaticPSF, GaussianPSF
 from live_smlm.physics.scenario import Scenario
 from live_smlm.testing.engine import EngineContract
@@ -22,6 +34,7 @@ PIXEL = 100.0
 ROUND = GaussianPSF(130.0)
 ASTIGMATIC = AstigmaticPSF(130.0, 130.0, 250.0, -250.0, 400.0)
 CAMERA = CameraModel(shape=(128, 128), pixel_size_nm=PIXEL)
+SMALL = CameraModel(shape=(40, 40), pixel_size_nm=PIXEL)
 
 
 class TestGaussMleContract(EngineContract):
@@ -93,6 +106,56 @@ def test_is_detection_and_fit_in_one() -> None:
     np.testing.assert_array_equal(together.frame, apart.frame)
     np.testing.assert_allclose(together.x, apart.x, atol=0.01)
     np.testing.assert_allclose(together.axis("sigma_x"), apart.axis("sigma_x"), rtol=1e-3)
+
+
+def still(psf: PSF, x: F64, photons: F64, z: F64, frames: int) -> FrameBatch:
+    """The same molecules on one line in every frame."""
+    image = psf.images(x, np.full(len(x), 2030.0), z, (40, 40), PIXEL).value
+    expected = np.broadcast_to(10 + np.tensordot(photons, image, 1), (frames, 40, 40))
+    pixels = expose(expected, SMALL, np.random.default_rng(1))
+    return FrameBatch(pixels, np.arange(frames), np.arange(frames, dtype=np.float64))
+
+
+def test_a_bright_neighbour_is_not_reported_twice() -> None:
+    x, photons = np.array([2000.0, 2500.0]), np.array([5000.0, 2500.0])
+    batch = still(ROUND, x, photons, np.zeros(2), 200)
+    with GaussMle().open(EngineContext(camera=SMALL, psf=ROUND)) as process:
+        assert isinstance(process, FrameFit)
+        found = process(batch)
+        bright = np.bincount(found.frame[np.abs(found.x - 2000) < 150], minlength=200)
+        assert np.all(bright == 1)
+        assert process.dropped > 100
+
+
+@pytest.mark.parametrize("photons", [150.0, 250.0])
+def test_lonely_dim_molecules_are_not_taken_for_runaways(photons: float) -> None:
+    batch = still(ROUND, np.array([2040.0]), np.array([photons]), np.zeros(1), 200)
+    with GaussMle().open(EngineContext(camera=SMALL, psf=ROUND)) as process:
+        assert isinstance(process, FrameFit)
+        assert len(process(batch)) >= 195
+        assert process.dropped == 0
+
+
+@pytest.mark.parametrize("joint", [False, True])
+def test_a_limit_of_z_is_dropped_and_counted(joint: bool) -> None:  # noqa: FBT001 - a parameter
+    short = replace(ASTIGMATIC, z_min_nm=-200.0, z_max_nm=200.0)
+    batch = still(ASTIGMATIC, np.array([2040.0]), np.array([1500.0]), np.array([280.0]), 20)
+    with GaussMle(joint=joint).open(EngineContext(camera=SMALL, psf=short)) as process:
+        assert isinstance(process, FrameFit)
+        found = process(batch)
+        assert np.all(np.abs(found.axis("z")) < 199.6)
+        assert process.dropped >= 15
+
+
+def test_errors_too_large_for_the_table_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.ones((3, COLUMNS))
+    rows[1, ERRORS] = 1e300
+    monkeypatch.setattr(JointFitter, "molecules", lambda *_: rows)
+    batch = still(ROUND, np.array([2000.0]), np.array([500.0]), np.zeros(1), 1)
+    with GaussMle(joint=True).open(EngineContext(camera=SMALL, psf=ROUND)) as process:
+        assert isinstance(process, FrameFit)
+        found = process(batch)
+        assert (len(found), process.dropped) == (2, 1)
 
 
 def test_joint_fits_find_more_where_it_is_crowded() -> None:
