@@ -44,6 +44,13 @@ def main(frames: Connection, control: Connection, attach: Attach, settings: Micr
     os._exit(0)  # the bridge's threads may wait for a dead server
 
 
+def _end(sequence: Sequence, how: str) -> None:
+    if how == "abandon":
+        sequence.abandon()
+    else:
+        sequence.stop()
+
+
 def _say_nothing(_: threading.ExceptHookArgs) -> None:
     pass
 
@@ -55,6 +62,8 @@ class _Child:
         self._orders: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._sequence: Sequence | None = None
         """The one that runs, or the last one."""
+        self._ending: list[str] = []
+        """How its end was asked for since the last start, which may take long."""
 
     def serve(self) -> None:
         """Stream whenever asked to; requests are answered meanwhile."""
@@ -74,6 +83,8 @@ class _Child:
     def _stream(self) -> None:
         self._sequence = None
         self._sequence = sequence = Sequence(self.camera, self.camera.start())
+        for how in tuple(self._ending):
+            _end(sequence, how)
         try:
             self._frames.send(("tick", sequence.status))
             said = time.monotonic()
@@ -102,15 +113,13 @@ class _Child:
             os._exit(1)  # the parent is gone
 
     def _reply(self, what: str, *values: Any) -> tuple[str, Any]:
-        sequence = self._sequence
         if what in ("start", "close"):
+            self._ending.clear()
             self._orders.put(what)
-        elif what == "stop":
-            if sequence is not None:
-                sequence.stop()
-        elif what == "abandon":
-            if sequence is not None:
-                sequence.abandon()
+        elif what in ("stop", "abandon"):
+            self._ending.append(what)  # first, so that a sequence that comes now sees it
+            if (sequence := self._sequence) is not None:
+                _end(sequence, what)
         else:
             return self._called(what, *values)
         return "done", None

@@ -1,5 +1,6 @@
 """A camera of a core in this process."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,14 +16,19 @@ class LocalDevice:
     def __init__(self, camera: CoreCamera) -> None:
         self._camera = camera
         self._sequence: Sequence | None = None
+        self._stopped = threading.Event()
+        """Since the last start, which may take long."""
         self._last = SourceStatus()
         self.description = camera.description
 
     @contextmanager
     def acquire(self) -> Iterator[Iterator[FrameBatch]]:
         """A sequence; it is stopped on exit."""
+        self._stopped.clear()
         sequence = Sequence(self._camera, self._camera.start())
         self._sequence = sequence
+        if self._stopped.is_set():
+            sequence.stop()
         stream = sequence.batches()
         try:
             yield stream
@@ -32,7 +38,8 @@ class LocalDevice:
             self._camera.halt()
 
     def stop(self) -> None:
-        """End the sequence, if there is one, with what is in the buffer."""
+        """End the sequence that runs or starts, if any, with what is in the buffer."""
+        self._stopped.set()
         if (sequence := self._sequence) is not None:
             sequence.stop()
 
