@@ -97,8 +97,10 @@ class ChildDevice:
     def _drop_the_rest(self) -> None:
         with suppress(SourceFault, InputError):
             self._ask("abandon")
+            deadline = time.monotonic() + 2 * self._silence_s  # for a start and a halt
             while self._receive() is not None:
-                pass
+                if time.monotonic() > deadline:
+                    raise self._lost("does not end its sequence")
 
     def _receive(self) -> FrameBatch | SourceStatus | None:
         """What the child says next; None at the end."""

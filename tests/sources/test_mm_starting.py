@@ -1,12 +1,15 @@
 """A sequence that takes long to start can be stopped meanwhile."""
 
+import time
 from collections.abc import Callable
 from multiprocessing import Pipe
 from typing import Any
 
 import pytest
 
+from live_smlm.core import SourceFault, SourceStatus
 from live_smlm.sources.mm_child import _Child
+from live_smlm.sources.mm_java import ChildDevice
 from live_smlm.sources.mm_local import LocalDevice
 from live_smlm.sources.mm_loop import Condition, LoopPlan
 
@@ -62,3 +65,33 @@ def test_a_camera_in_a_child_that_starts_is_ended(how: str) -> None:
             said.append(str(hearer.recv()[0]))
     assert said == ["tick", "end"]
     assert not camera.running
+
+
+class Deaf(ChildDevice):
+    """Its child says that it lives, whatever it is told; after a while it falls silent."""
+
+    def __init__(self) -> None:
+        self._port, self._silence_s, self._streaming = 1, 0.01, True
+        self._process: Any = self
+        self.killed = False
+        self.left = 10**4
+
+    def kill(self) -> None:
+        self.killed = True
+
+    def _ask(self, what: str, *values: Any) -> None:
+        pass
+
+    def _receive(self) -> SourceStatus:
+        self.left -= 1
+        time.sleep(0.0001)
+        if self.left == 0:
+            raise SourceFault("nobody ended it")
+        return SourceStatus()
+
+
+def test_leaving_does_not_wait_for_ever_for_a_child_that_goes_on() -> None:
+    device = Deaf()
+    device._drop_the_rest()
+    assert device.killed
+    assert not device._streaming
