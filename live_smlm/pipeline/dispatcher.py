@@ -190,6 +190,11 @@ class Dispatcher:
             return []
         return [self._settle(chunk.first, chunk.count, self._unserved, reason)]
 
+    def not_delivered(self, number: int) -> None:
+        """A chunk never reached its lane: it is the next to be given, and has not been tried."""
+        chunk, _ = self._given.pop(number)
+        self._retry.appendleft(chunk)
+
     def lane_gone(self, lane: Hashable, reason: str) -> list[Settled]:
         """A lane died; its chunks go to others."""
         held = [number for number, (_, owner) in self._given.items() if owner == lane]

@@ -233,6 +233,8 @@ class Hub:
             place, identity = lane.identity
             message = messages.work_message(self._work(chunk, lane))
             if not send(self._sockets[place], message, [identity], wait=False):
+                with self.lock:
+                    self.dispatcher.not_delivered(chunk.number)
                 self._lose(lane, "is out of reach")
 
     def _work(self, chunk: Chunk, lane: _Lane) -> Work:

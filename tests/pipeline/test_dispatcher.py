@@ -69,6 +69,15 @@ def test_a_dead_lanes_chunks_go_to_others_first() -> None:
     assert dispatcher.done(again.number, "b") is None  # no frame is answered for twice
 
 
+def test_a_chunk_that_reached_nobody_has_not_been_tried() -> None:
+    dispatcher = fed(Dispatcher(plan()), list(range(8)))
+    for lane in "abc":
+        chunk = taken(dispatcher, lane)
+        assert (chunk.first, chunk.tries) == (0, 0)
+        dispatcher.not_delivered(chunk.number)
+        assert dispatcher.lane_gone(lane, "out of reach") == []
+
+
 @pytest.mark.parametrize(("recorded", "fate"), [(True, Fate.DEFERRED), (False, Fate.SHED)])
 def test_a_chunk_that_kills_twice_is_set_aside(recorded: bool, fate: Fate) -> None:  # noqa: FBT001 - a case
     dispatcher = fed(Dispatcher(plan(recorded=recorded)), list(range(4)))
