@@ -61,7 +61,7 @@ def demo(
     if seconds is None and frames is None:
         seconds = 20.0
     given = {"seconds": seconds, "frames": frames, "out": out, "engine": engine}
-    given |= {"topology": topology, "record": record, "source": f"demo:seed={seed}"}
+    given |= {"topology": topology, "record": record, "source": f"demo:seed={seed},truth=true"}
     seen: list[Summed] = []
 
     def watched(source: FrameSource) -> FrameSource:

@@ -37,6 +37,8 @@ class Specimen:
     on_frames: float = 3.0
     z_range_nm: float = 0.0
     seed: int = 1
+    truth: bool = False
+    """Keep the true molecules, for whoever asks the source afterwards."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,7 @@ def opened(run: RunConfig) -> Iterator[tuple[FrameSource, PSF | None]]:
         said = options.build(Simulated, words, "source 'simulated'")
         interval = 0.02 if said.rate_hz is None else 1 / said.rate_hz
         simulator = _simulator(run, said, psf, interval)
-        yield SimulatedSource(simulator, said.frames, said.rate_hz), psf
+        yield _simulated(simulator, said), psf
         return
     from live_smlm.sources.specimen import in_demo_camera  # noqa: PLC0415 - heavy
 
@@ -103,9 +105,16 @@ def opened(run: RunConfig) -> Iterator[tuple[FrameSource, PSF | None]]:
     require(shown.exposure_ms > 0, f"demo exposure_ms is {shown.exposure_ms:g}; give ms above 0")
     simulator = _simulator(run, shown, psf, shown.exposure_ms / 1000)
     with in_demo_camera(
-        simulator, precomputed=shown.precomputed, buffer_mb=shown.buffer_mb
+        simulator,
+        precomputed=shown.precomputed,
+        buffer_mb=shown.buffer_mb,
+        keep_truth=shown.truth,
     ) as source:
         yield source, psf
+
+
+def _simulated(simulator: Simulator, said: Simulated) -> SimulatedSource:
+    return SimulatedSource(simulator, said.frames, said.rate_hz, keep_truth=said.truth)
 
 
 def psf_of(run: RunConfig) -> PSF | None:
