@@ -107,10 +107,11 @@ class Session:
         """With sockets, workers and threads around the run itself."""
         listen: dict[str, Keys | None] = {"tcp://127.0.0.1:*": None}
         listen |= dict.fromkeys(self.plan.listen, self.plan.keys)
+        watch_keys = None if is_loopback(self.plan.status) else self.plan.keys
         with (
             doorkeeper(context, self.plan.keys),
             self._hub.listening(context, listen) as self.addresses,
-            bound(context, zmq.PUB, self.plan.status, self._status_keys()) as status,
+            bound(context, zmq.PUB, self.plan.status, watch_keys) as status,
         ):
             self.status_address = status.getsockopt_string(zmq.LAST_ENDPOINT)
             publisher = Publisher(status, self.state)
@@ -120,10 +121,6 @@ class Session:
                 self._watch()
             publisher.finish()
             return self._outcome()
-
-    def _status_keys(self) -> Keys | None:
-        """Whoever watches from this machine needs none."""
-        return None if is_loopback(self.plan.status) else self.plan.keys
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:
@@ -267,23 +264,18 @@ class Session:
         with self._hub.lock:
             return replace(self._hub.dispatcher.ledger.tally, localized=self._collector.stored)
 
-    def _unrecorded(self) -> int:
-        """The first frame that the raw record does not have; meaningless without one."""
-        failed = self._recorder is not None and self._recorder.error is not None
-        dispatcher = self._hub.dispatcher
-        return dispatcher.recorded_to if failed else dispatcher.captured
-
     def _final(self) -> tuple[Tally, list[tuple[int, int]]]:
         """The ledger at the end, and the deferred frames that can be recovered."""
+        failed = self._recorder is not None and self._recorder.error is not None
         with self._hub.lock:
             dispatcher = self._hub.dispatcher
             dispatcher.abandon("the run ended")  # nothing, unless the hub failed
-            end = self._unrecorded()
+            end = dispatcher.recorded_to if failed else dispatcher.captured
             ranges = dispatcher.ledger.ranges(Fate.DEFERRED)
             deferred = [(first, min(stop, end)) for first, stop in ranges if first < end]
             kept = sum(stop - first for first, stop in deferred)
             tally = dispatcher.ledger.tally
-        recorded = self._recorder is not None and self._recorder.error is None
+        recorded = self._recorder is not None and not failed
         unrecorded = tally.deferred - kept
         stored = self._collector.stored
         return acknowledged(tally, stored, unrecorded, recorded=recorded), deferred
