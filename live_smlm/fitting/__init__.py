@@ -1,0 +1,1 @@
+"""Maximum likelihood with any PSF, compiled: single molecules, groups that overlap, molecules over several frames."""
