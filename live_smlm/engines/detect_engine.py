@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from live_smlm.core import EngineContext, EngineSpec, FrameBatch, RoiBatch, require
-from live_smlm.engines.detect_filter import SpotFilter, effective_sigma, spot_filter
+from live_smlm.engines.detect_filter import SpotFilter, spot_filter
 from live_smlm.engines.detect_rois import candidates, cut, roi_size
+from live_smlm.fitting.width import effective_sigma
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,37 +4,16 @@ Knows how the noise of a smoothed frame follows from the camera's; hands plain
 arrays to `detect_kernel`.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from live_smlm.core import F32, F64, I32, PSF, CameraModel, RawPixels
+from live_smlm.core import F32, F64, I32, CameraModel, RawPixels
 from live_smlm.engines.detect_kernel import find_spots, mirror
-from live_smlm.engines.fit_counts import CountScale, count_scale
+from live_smlm.fitting.counts import CountScale, count_scale
 
-_HALF_LIGHT = math.sqrt(2 * math.log(2))
-"""Radius in sigmas that holds half of a Gaussian's light."""
 _SPARSEST = 1e-3
 """Counts per pixel below which darkness is not believed."""
-
-
-def effective_sigma(psf: PSF, pixel_size_nm: float) -> float:
-    """Sigma (px) of the Gaussian with the same half-light radius, averaged over the range of z."""
-    half = max(3, math.ceil(1.5 * psf.extent_nm / pixel_size_nm))
-    side = 2 * half + 1
-    low, high = psf.z_range_nm or (0.0, 0.0)
-    z = (low + high) / 2 + np.linspace(-1, 1, 9) * (high - low) / 3
-    middle = np.full(len(z), side * pixel_size_nm / 2)
-    image = psf.images(middle, middle, z, (side, side), pixel_size_nm).value.mean(axis=0)
-    y, x = np.indices(image.shape) - half
-    radius = np.hypot(x, y).ravel()
-    order = np.argsort(radius, kind="stable")
-    light = np.cumsum(image.ravel()[order])
-    return (
-        float(np.interp(light[-1] / 2, light - image.ravel()[order] / 2, radius[order]))
-        / _HALF_LIGHT
-    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

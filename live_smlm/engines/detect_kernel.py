@@ -1,7 +1,7 @@
 """Spots in one frame, in one pass: smooth, compare with the local background, keep the maxima.
 
 Rows stream through rings of rows that stay in the cache; every inner loop
-runs along a row. Knows counts (see `fit_counts`) and filters, not molecules.
+runs along a row. Knows counts (see `fitting.counts`) and filters, not molecules.
 """
 
 import numpy as np

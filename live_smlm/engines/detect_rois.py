@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from live_smlm.core import F32, I32, I64, PSF, AnyArray, CameraModel, FrameBatch, RawPixels
+from live_smlm.core import F32, I32, I64, PSF, CameraModel, FrameBatch, RawPixels
 from live_smlm.engines.detect_filter import SpotFilter
-from live_smlm.engines.fit_counts import CountScale
-from live_smlm.physics.jit import jit
+from live_smlm.fitting.counts import CountScale
+from live_smlm.fitting.cutouts import cut_frames
 
 _SMALLEST = 5
 
@@ -52,31 +52,4 @@ def corners(peaks: I32, size: int, length: int) -> I32:
 
 def cut(pixels: RawPixels, at: Candidates, size: int, scale: CountScale) -> F32:
     """The cut-outs in counts, (n, size, size)."""
-    out = np.empty((len(at.place), size, size), np.float32)
-    _cut(pixels, at.place, at.row, at.column, scale.offset, scale.gain, out)
-    return out
-
-
-def cut_map(image: F32, row: I32, column: I32, size: int) -> F32:
-    """The same cut-outs of one map that holds for all frames."""
-    out = np.empty((len(row), size, size), np.float32)
-    zero, unit = np.zeros((1, 1), np.float32), np.ones((1, 1), np.float32)
-    _cut(image[np.newaxis], np.zeros(len(row), np.int64), row, column, zero, unit, out)
-    return out
-
-
-@jit
-def _cut(
-    pixels: AnyArray, place: I64, row: I32, column: I32, offset: F32, gain: F32, out: F32
-) -> None:
-    n, size, _ = out.shape
-    one_offset, one_gain = offset.size == 1, gain.size == 1
-    for i in range(n):
-        top, left = row[i], column[i]
-        for r in range(size):
-            y = top + r
-            source = pixels[place[i], y, left : left + size]
-            for c in range(size):
-                o = offset[0, 0] if one_offset else offset[y, left + c]
-                g = gain[0, 0] if one_gain else gain[y, left + c]
-                out[i, r, c] = (np.float32(source[c]) - o) * g
+    return cut_frames(pixels, at.place, at.row, at.column, size, scale)

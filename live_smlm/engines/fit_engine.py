@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from live_smlm.core import EngineContext, EngineSpec, Localizations, RoiBatch, require
-from live_smlm.engines.fit_model import fit_model
-from live_smlm.engines.fit_rois import RoiFitter, roi_fitter
+from live_smlm.fitting.model import fit_model
+from live_smlm.fitting.rois import RoiFitter, roi_fitter
 from live_smlm.physics.psf.gaussian import GaussianPSF
 from live_smlm.physics.psf.spline import SplinePSF
 

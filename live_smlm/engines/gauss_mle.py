@@ -9,9 +9,9 @@ from live_smlm.engines.detect_engine import Detect
 from live_smlm.engines.detect_filter import SpotFilter
 from live_smlm.engines.detect_rois import candidates, cut
 from live_smlm.engines.fit_engine import MaximumLikelihood, open_fitter
-from live_smlm.engines.fit_model import SPLINE
-from live_smlm.engines.fit_rois import RoiFitter
 from live_smlm.engines.joint_frame import JointFitter
+from live_smlm.fitting.model import SPLINE
+from live_smlm.fitting.rois import RoiFitter
 
 _FAR_LIGHT = 1.5
 """Extents of a spline within which light that is left would look like further molecules."""

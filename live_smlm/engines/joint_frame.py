@@ -7,10 +7,9 @@ import numpy as np
 
 from live_smlm.core import F32, F64, I32, I64, Bool, Localizations, RawPixels
 from live_smlm.engines.detect_filter import SpotFilter
-from live_smlm.engines.detect_rois import corners, cut_map
-from live_smlm.engines.fit_lanes import CONVERGED as FIT_CONVERGED
-from live_smlm.engines.fit_rois import RoiFitter, within_depth
-from live_smlm.engines.joint_groups import (
+from live_smlm.engines.detect_rois import corners
+from live_smlm.fitting.cutouts import cut_map
+from live_smlm.fitting.groups import (
     BACKGROUND,
     CHI2,
     COLUMNS,
@@ -20,7 +19,9 @@ from live_smlm.engines.joint_groups import (
     add_light,
     refit_groups,
 )
-from live_smlm.engines.joint_link import groups
+from live_smlm.fitting.lanes import CONVERGED as FIT_CONVERGED
+from live_smlm.fitting.link import groups
+from live_smlm.fitting.rois import RoiFitter, within_depth
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +39,7 @@ class JointFitter:
     threshold: float
 
     def molecules(self, frame: RawPixels) -> F64:
-        """Rows of `joint_groups`, converged ones inside the frame; photons in counts."""
+        """Rows of `fitting.groups`, converged ones inside the frame; photons in counts."""
         scale = self.spots.scale
         counts = (frame - scale.offset) * scale.gain
         light = np.zeros(counts.shape)

@@ -8,7 +8,7 @@ import numpy as np
 
 from live_smlm.core import EngineContext, EngineSpec, Localizations, RoiBatch
 from live_smlm.engines.detect_rois import roi_size
-from live_smlm.engines.phasor_table import PhasorTable, misread_px, phasor_table
+from live_smlm.fitting.phasor_table import PhasorTable, misread_px, phasor_table
 
 _WORST_PX = 0.2
 _LEAST_SHARE = 0.6

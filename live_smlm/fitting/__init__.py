@@ -1,1 +1,1 @@
-"""Maximum likelihood with any PSF, compiled: single molecules, groups that overlap, molecules over several frames."""
+"""Maximum likelihood with any PSF, compiled: of one molecule, of a group, over several frames."""

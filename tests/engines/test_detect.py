@@ -10,10 +10,10 @@ from live_smlm.core import (
     RoiBatch,
 )
 from live_smlm.engines.detect_engine import Detect
-from live_smlm.engines.detect_filter import effective_sigma, spot_filter
+from live_smlm.engines.detect_filter import spot_filter
 from live_smlm.engines.detect_kernel import mirror
 from live_smlm.physics.noise import expose, scmos_camera
-from live_smlm.physics.psf.gaussian import AstigmaticPSF, GaussianPSF
+from live_smlm.physics.psf.gaussian import GaussianPSF
 from live_smlm.testing.engine import EngineContract
 
 PSF = GaussianPSF(130.0)
@@ -151,12 +151,6 @@ def test_equal_neighbours_count_once() -> None:
 
 def test_mirror_repeats_the_edge() -> None:
     assert [mirror(i, 3) for i in range(-4, 8)] == [2, 2, 1, 0, 0, 1, 2, 2, 1, 0, 0, 1]
-
-
-def test_effective_sigma_is_the_gaussian_s_own() -> None:
-    assert effective_sigma(GaussianPSF(300.0), PIXEL) == pytest.approx(3.0, rel=0.03)
-    astigmatic = AstigmaticPSF(130.0, 130.0, 250.0, -250.0, 400.0)
-    assert 1.5 < effective_sigma(astigmatic, PIXEL) < 2.5
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from live_smlm.core import (
-    F32,
     PSF,
     CameraModel,
     EngineContext,
@@ -13,17 +12,11 @@ from live_smlm.core import (
     Localizations,
     RoiBatch,
 )
-from live_smlm.engines.fit_axis import LANES, axis_profile
-from live_smlm.engines.fit_counts import count_scale
 from live_smlm.engines.fit_engine import MaximumLikelihood, RoiFit
-from live_smlm.engines.fit_lanes import PARAMETERS
-from live_smlm.engines.fit_model import draw, fit_model
-from live_smlm.engines.fit_solve import solve
 from live_smlm.evaluate.precision import precision
 from live_smlm.physics.crlb import Readout, crlb
 from live_smlm.physics.noise import expose, scmos_camera
 from live_smlm.physics.psf.gaussian import AstigmaticPSF, GaussianPSF
-from live_smlm.physics.psf.profile import profile
 from live_smlm.physics.psf.pupil import PupilPSF
 from live_smlm.physics.psf.sampling import sample
 from live_smlm.testing.engine import EngineContract
@@ -239,11 +232,6 @@ def test_columns_are_in_single_precision() -> None:
     assert set(kinds.values()) == {np.dtype(np.float32)}
 
 
-def test_a_pupil_may_have_a_short_range_of_z() -> None:
-    pupil = PupilPSF(z_min_nm=-60, z_max_nm=60)
-    assert fit_model(pupil, PIXEL).z_range == pytest.approx((-60, 60))
-
-
 def test_neighbouring_cut_outs_do_not_matter() -> None:
     """Fits share registers, never results."""
     model = camera(9)
@@ -254,57 +242,6 @@ def test_neighbouring_cut_outs_do_not_matter() -> None:
         i = int(np.flatnonzero(together.frame == part.frame[0])[0])
         assert part.x[0] == together.x[i]
         assert part.axis("photons")[0] == together.axis("photons")[i]
-
-
-def test_axis_profile_agrees_with_double_precision() -> None:
-    rng = np.random.default_rng(1)
-    k = 9
-    centre = rng.uniform(-1, k + 1, LANES).astype(np.float32)
-    sigma = rng.uniform(0.4, 4, LANES).astype(np.float32)
-    slope = rng.uniform(-2, 2, LANES).astype(np.float32)
-    out = np.zeros(3 * k * LANES, np.float32)
-    axis_profile(centre, sigma, slope, k, out)
-    for lane in range(LANES):
-        share, by_centre, by_sigma = np.empty(k), np.empty(k), np.empty(k)
-        profile(float(centre[lane]), float(sigma[lane]), share, by_centre, by_sigma)
-        exact = np.stack([share, by_centre, by_sigma * slope[lane]], axis=1)
-        np.testing.assert_allclose(out.reshape(k, 3, LANES)[:, :, lane], exact, atol=2e-6)
-
-
-def test_solve_agrees_with_numpy() -> None:
-    rng = np.random.default_rng(2)
-    root = rng.normal(size=(LANES, PARAMETERS, 8))
-    matrix, right = root @ root.transpose(0, 2, 1), rng.normal(size=(LANES, PARAMETERS))
-    packed = [matrix[:, i, j] for i in range(PARAMETERS) for j in range(i + 1)]
-    m = np.concatenate([np.stack(packed), right.T]).astype(np.float32).ravel()
-    out = np.empty(2 * PARAMETERS * LANES, np.float32)
-    solve(m, out)
-    steps, diagonal = out.reshape(2, PARAMETERS, LANES)
-    inverse = np.linalg.inv(matrix)
-    np.testing.assert_allclose(steps.T, (inverse @ right[..., None])[..., 0], rtol=0.02, atol=1e-3)
-    np.testing.assert_allclose(diagonal.T, np.einsum("nii->ni", inverse), rtol=0.02)
-
-
-@pytest.mark.parametrize("psf", [ROUND, ASTIGMATIC, sample(ASTIGMATIC, PIXEL, 100.0)])
-def test_the_model_is_the_psf(psf: PSF) -> None:
-    model = fit_model(psf, PIXEL)
-    out = np.empty((4, 11, 13))
-    draw(model.kind, model.curve, model.coefficients, 6.3, 5.1, 170.0, out)
-    at = (np.array([v]) for v in (630.0, 510.0, 170.0))
-    x, y, z = at
-    image = psf.images(x, y, z, (11, 13), PIXEL)
-    exact = np.stack([image.value, image.d_x * PIXEL, image.d_y * PIXEL, image.d_z])[:, 0]
-    np.testing.assert_allclose(out, exact, atol=1e-6)
-
-
-def test_counts_have_the_variance_of_their_mean() -> None:
-    model = emccd(64)
-    pixels = expose(np.full((50, 64, 64), 20.0), model, np.random.default_rng(7))
-    scale = count_scale(model)
-    counts: F32 = (pixels - scale.offset) * scale.gain + scale.extra
-    mean = 20 * scale.per_photon + float(scale.extra[0, 0])
-    assert np.mean(counts) == pytest.approx(mean, rel=0.01)
-    assert np.var(counts) == pytest.approx(mean, rel=0.02)
 
 
 def test_says_what_it_cannot_do() -> None:

@@ -19,10 +19,10 @@ from live_smlm.engines.detect_engine import Detect
 from live_smlm.engines.fit_engine import MaximumLikelihood
 from live_smlm.engines.gauss_mle import FrameFit, GaussMle
 from live_smlm.engines.joint_frame import JointFitter
-from live_smlm.engines.joint_groups import COLUMNS, ERRORS
 from live_smlm.evaluate.matching import match
 from live_smlm.evaluate.precision import precision
 from live_smlm.evaluate.score import score
+from live_smlm.fitting.groups import COLUMNS, ERRORS
 from live_smlm.physics.crlb import crlb
 from live_smlm.physics.noise import expose
 from live_smlm.physics.psf.gaussian import AstigmaticPSF, GaussianPSF

@@ -3,7 +3,6 @@ import pytest
 
 from live_smlm.core import PSF, CameraModel, EngineContext, Localizations, RoiBatch
 from live_smlm.engines.phasor_engine import Phasor
-from live_smlm.engines.phasor_table import phasor_table
 from live_smlm.physics.psf.gaussian import AstigmaticPSF, GaussianPSF
 from live_smlm.physics.psf.pupil import PupilPSF
 from live_smlm.physics.psf.sampling import sample
@@ -91,10 +90,3 @@ def test_says_which_psf_it_cannot_read() -> None:
     assert "use mle" in str(Phasor().unsupported(EngineContext(camera=CAMERA, psf=helix)))
     assert "give --psf" in str(Phasor().unsupported(EngineContext(camera=CAMERA)))
     assert Phasor().unsupported(EngineContext(camera=CAMERA, psf=ASTIGMATIC)) is None
-
-
-def test_table_rises_where_it_is_read() -> None:
-    bent = AstigmaticPSF(130.0, 130.0, 300.0, -200.0, 350.0, ax=-0.05, ay=0.06, bx=0.02)
-    table = phasor_table(bent, PIXEL, SIZE)
-    assert np.all(np.diff(table.ratio) > 0)
-    assert table.z.min() <= 0 <= table.z.max()

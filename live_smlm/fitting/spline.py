@@ -1,16 +1,16 @@
-"""Single molecules of a spline PSF: a coarse look along z, then `joint_fit` from the best."""
+"""Single molecules of a spline PSF: a coarse look along z, then `group` from the best."""
 
 import numpy as np
 
 from live_smlm.core import F32, F64
-from live_smlm.engines.fit_lanes import CHI2, CONVERGED, ITERATIONS, PARAMETERS
-from live_smlm.engines.fit_model import draw
-from live_smlm.engines.joint_fit import fit_group
+from live_smlm.fitting.group import fit_group
+from live_smlm.fitting.lanes import CHI2, CONVERGED, ITERATIONS, PARAMETERS
+from live_smlm.fitting.model import draw
 from live_smlm.physics.jit import jit
 
 _STARTS = 2
 _ORDER = (0, 1, 2, 4, 3)
-"""Where x, y, photons, z, background of a group stand in a result of `fit_lanes`."""
+"""Where x, y, photons, z, background of a group stand in a result of `lanes`."""
 
 
 @jit

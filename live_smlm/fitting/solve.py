@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from live_smlm.core import F32
-from live_smlm.engines.fit_axis import LANES
+from live_smlm.fitting.axis import LANES
 from live_smlm.physics.jit import jit
 
 DIAGONAL = (0, 2, 5, 9, 14)

@@ -10,8 +10,8 @@ import math
 import numpy as np
 
 from live_smlm.core import F32, F64, I64, Bool
-from live_smlm.engines.fit_model import draw
-from live_smlm.engines.joint_fit import PER_MOLECULE, fit_group
+from live_smlm.fitting.group import PER_MOLECULE, fit_group
+from live_smlm.fitting.model import draw
 from live_smlm.physics.jit import jit
 
 BACKGROUND, CHI2, STEPS, CONVERGED, ERRORS = 4, 5, 6, 7, 8

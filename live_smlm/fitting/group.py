@@ -1,8 +1,8 @@
-"""Maximum likelihood of several overlapping molecules at once, with any PSF of `fit_model`.
+"""Maximum likelihood of several overlapping molecules at once, with any PSF of `model`.
 
 Levenberg-Marquardt on Fisher's matrix in double precision, one group after
-the other: the slow and sure counterpart of `fit_lanes`. Data are counts as in
-`fit_counts`, the camera's extra variance included; `known` is that variance
+the other: the slow and sure counterpart of `lanes`. Data are counts as in
+`counts`, the camera's extra variance included; `known` is that variance
 and all other light that reaches the group's pixels.
 """
 
@@ -11,8 +11,8 @@ import math
 import numpy as np
 
 from live_smlm.core import F32, F64, I64
-from live_smlm.engines.fit_model import draw
-from live_smlm.engines.joint_solve import factorise, invert_diagonal, substitute
+from live_smlm.fitting.cholesky import factorise, invert_diagonal, substitute
+from live_smlm.fitting.model import draw
 from live_smlm.physics.jit import jit
 
 PER_MOLECULE = 4

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from live_smlm.core import F64
-from live_smlm.engines.fit_model import FitModel, fit_model
-from live_smlm.engines.joint_fit import PER_MOLECULE, fit_group
-from live_smlm.engines.joint_groups import BACKGROUND, COLUMNS, add_light, refit_groups
-from live_smlm.engines.joint_link import LARGEST, groups
-from live_smlm.engines.joint_solve import factorise, invert_diagonal, substitute
+from live_smlm.fitting.cholesky import factorise, invert_diagonal, substitute
+from live_smlm.fitting.group import PER_MOLECULE, fit_group
+from live_smlm.fitting.groups import BACKGROUND, COLUMNS, add_light, refit_groups
+from live_smlm.fitting.link import LARGEST, groups
+from live_smlm.fitting.model import FitModel, fit_model
 from live_smlm.physics.psf.gaussian import AstigmaticPSF, GaussianPSF
 
 PIXEL, REACH = 100.0, 6

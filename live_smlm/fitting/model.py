@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from live_smlm.core import F32, F64, PSF, AnyArray
-from live_smlm.engines.fit_lanes import DEPTH, ROUND
+from live_smlm.fitting.lanes import DEPTH, ROUND
 from live_smlm.physics.jit import jit
 from live_smlm.physics.psf.gaussian import AstigmaticPSF, GaussianPSF
 from live_smlm.physics.psf.profile import profile
@@ -17,7 +17,7 @@ from live_smlm.physics.psf.sampling import sample
 from live_smlm.physics.psf.spline import SplinePSF, patch
 
 SPLINE = 3
-"""A kind beside those of `fit_lanes`."""
+"""A kind beside those of `lanes`."""
 _Z_STEP_NM = 50.0
 
 

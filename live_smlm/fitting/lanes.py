@@ -17,8 +17,8 @@ import math
 import numpy as np
 
 from live_smlm.core import F32
-from live_smlm.engines.fit_axis import LANES, axis_profile
-from live_smlm.engines.fit_solve import DIAGONAL, solve
+from live_smlm.fitting.axis import LANES, axis_profile
+from live_smlm.fitting.solve import DIAGONAL, solve
 from live_smlm.physics.jit import jit
 
 ROUND, WIDTH, DEPTH = 0, 1, 2

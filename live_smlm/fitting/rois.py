@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from live_smlm.core import F32, F64, I32, I64, Bool, CameraModel, Localizations
-from live_smlm.engines.detect_filter import effective_sigma
-from live_smlm.engines.detect_rois import cut_map
-from live_smlm.engines.fit_counts import CountScale, count_scale
-from live_smlm.engines.fit_lanes import (
+from live_smlm.fitting.counts import CountScale, count_scale
+from live_smlm.fitting.cutouts import cut_map
+from live_smlm.fitting.lanes import (
     CHI2,
     CONVERGED,
     DEPTH,
@@ -19,9 +18,10 @@ from live_smlm.engines.fit_lanes import (
     WIDTH,
     fit_lanes,
 )
-from live_smlm.engines.fit_model import SPLINE, FitModel
-from live_smlm.engines.fit_spline import fit_splines
-from live_smlm.engines.phasor_table import PhasorTable, phasor_table
+from live_smlm.fitting.model import SPLINE, FitModel
+from live_smlm.fitting.phasor_table import PhasorTable, phasor_table
+from live_smlm.fitting.spline import fit_splines
+from live_smlm.fitting.width import effective_sigma
 
 _TOLERANCE = 0.02
 """Standard errors: a shorter step would change nothing that can be measured."""

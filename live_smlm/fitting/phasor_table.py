@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from live_smlm.core import F32, F64, PSF
-from live_smlm.engines.phasor_kernel import (
+from live_smlm.fitting.phasor_kernel import (
     COLUMNS,
     MAGNITUDE_X,
     MAGNITUDE_Y,
