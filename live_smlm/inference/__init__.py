@@ -1,1 +1,1 @@
-"""Trained networks: the bundle that holds one, the runtimes that run it, the engine made of both."""
+"""Trained networks: the bundle that holds one, runtimes that run it, the engine made of both."""
