@@ -38,9 +38,9 @@ def test_every_script_says_how_it_is_used(script: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_accuracy_on_few_molecules(tmp_path: Path) -> None:
+def test_precision_on_few_molecules(tmp_path: Path) -> None:
     out = tmp_path / "answer.json"
-    told = run("accuracy.py", "--quick", "--json", str(out))
+    told = run("precision.py", "--quick", "--json", str(out))
     assert "$ live-smlm calibrate" in told
     rows = json.loads(out.read_text())["simulated"]
     assert [row["case"] for row in rows] == ["2D", "astigmatic", "double helix"]

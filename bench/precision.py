@@ -1,4 +1,4 @@
-"""Whether the program measures as precisely as is possible: `python bench/accuracy.py`.
+"""Whether the program measures as precisely as is possible: `python bench/precision.py`.
 
 Movies, PSFs, tables and scores come from the command line (`simulate`,
 `calibrate`, `localize`, `score`; every command is printed); only the
