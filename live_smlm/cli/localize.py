@@ -7,9 +7,10 @@ import typer
 
 from live_smlm import config
 from live_smlm.cli.progress import progress
-from live_smlm.cli.words import Camera, Json, PixelNm, Threads, lanes, tell
+from live_smlm.cli.words import Camera, Device, Json, PixelNm, Threads, lanes, tell
 from live_smlm.engines import registry
 from live_smlm.session import RunPlan
+from live_smlm.session.device import AUTO, choose, told
 from live_smlm.session.memory import run_in_memory
 from live_smlm.sources.recorded import RecordedSource
 from live_smlm.store.tables import check_writable, write_table
@@ -27,6 +28,7 @@ def localize(
     engine: Annotated[
         str, typer.Option("--engine", help="name, name:option=value,… or a chain one+two")
     ] = registry.DEFAULT,
+    device: Device = None,
     pixel_nm: PixelNm = 100.0,
     out: Annotated[
         Path | None, typer.Option("--out", help="Table; the ending tells its format")
@@ -40,7 +42,15 @@ def localize(
     spec = config.camera_spec(camera)
     source = RecordedSource(movie, lambda shape: config.camera_model(spec, shape, pixel_nm))
     model = None if psf is None else config.psf(psf)
-    plan = RunPlan(engine=engine, psf=model, lanes=lanes(threads), ring_mb=RING_MB)
+    at, why = choose(device or AUTO, registry.chain(engine).spec.devices)
+    plan = RunPlan(
+        engine=engine,
+        psf=model,
+        device=at,
+        device_why=why,
+        lanes=lanes(threads),
+        ring_mb=RING_MB,
+    )
     with progress(source.info.expected_frames) as bar:
         found, outcome = run_in_memory(source, plan, (bar,))
     if out is not None:
@@ -50,5 +60,6 @@ def localize(
         "frames": outcome.tally.localized,
         "seconds": round(outcome.seconds, 4),
         "Mpixel/s": round(outcome.rate_mpx_s, 3),
+        "device": told(plan),
     }
     tell(answer, as_json=as_json)

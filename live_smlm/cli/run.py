@@ -12,11 +12,13 @@ import typer
 
 from live_smlm import config
 from live_smlm.cli.progress import progress
-from live_smlm.cli.words import Json, tell
+from live_smlm.cli.words import Device, Json, tell
 from live_smlm.config import RunConfig
 from live_smlm.core import FrameSource, InputError
+from live_smlm.engines import registry
 from live_smlm.pipeline.dispatcher import Overload
 from live_smlm.session import Control, Outcome, RunPlan, Session, Topology
+from live_smlm.session.device import choose, told
 from live_smlm.session.folder import run_into
 from live_smlm.session.sources import opened
 from live_smlm.store.record import Finish
@@ -35,6 +37,7 @@ def run(
         str | None, typer.Option(help="demo, simulated, micromanager (each :key=value,…), a movie")
     ] = None,
     engine: Annotated[str | None, typer.Option(help="Engine or chain")] = None,
+    device: Device = None,
     camera: Annotated[str | None, typer.Option(help=config.CAMERA_HELP)] = None,
     psf: Annotated[str | None, typer.Option(help=config.PSF_HELP)] = None,
     pixel_nm: Annotated[float | None, typer.Option("--pixel-nm", help="Pixel pitch, nm")] = None,
@@ -88,14 +91,17 @@ def run_config(
                 watchers=(line,),
                 started=started,
             )
-    return summary(folder, outcome)
+    return {**summary(folder, outcome), "device": told(plan)}
 
 
 def plan_of(chosen: RunConfig, psf: Any, *, can_wait: bool) -> RunPlan:
     """The plan that a configuration means."""
+    device, why = choose(chosen.device, registry.chain(chosen.engine).spec.devices)
     return RunPlan(
         engine=chosen.engine,
         psf=psf,
+        device=device,
+        device_why=why,
         fallback=chosen.fallback,
         topology=_of(Topology, chosen.topology, "topology"),
         workers=chosen.workers,

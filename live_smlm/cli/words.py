@@ -18,6 +18,9 @@ PixelNm: TypeAlias = Annotated[
 ]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object")]
 Seed: TypeAlias = Annotated[int, typer.Option("--seed", help="The same seed, the same movie")]
+Device: TypeAlias = Annotated[
+    str | None, typer.Option("--device", help="cpu, cuda, cuda:N or auto (and it is said which)")
+]
 Threads: TypeAlias = Annotated[int, typer.Option("--threads", help="Lanes; 0: one per core")]
 
 MOST_LANES = 256

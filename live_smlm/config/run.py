@@ -34,6 +34,9 @@ class RunConfig:
     )
     pixel_nm: float = _key(100.0, "Pixel pitch in the sample plane")
     engine: str = _key("gauss-mle", "name, name:option=value,… or a chain one+two")
+    device: str = _key(
+        "auto", "Where engines compute: cpu, cuda, cuda:N; auto: a GPU where the engine can use one"
+    )
     fallback: str | None = _key(None, "Faster engine for overload = fallback")
     overload: str | None = _key(
         None,

@@ -6,6 +6,7 @@ pixel (0, 0); x along columns, y along rows, z away from the objective.
 
 from live_smlm.core.arrays import F32, F64, I16, I32, I64, AnyArray, Bool, RawPixels
 from live_smlm.core.camera import CameraModel
+from live_smlm.core.device import CPU, Device, read_device
 from live_smlm.core.engine import DeviceKind, Engine, EngineContext, EngineSpec
 from live_smlm.core.errors import InputError, require
 from live_smlm.core.feedback import Actuator, Stop, StopRule
@@ -24,6 +25,7 @@ from live_smlm.core.source import (
 
 __all__ = [
     "COLUMNS",
+    "CPU",
     "F32",
     "F64",
     "I16",
@@ -34,6 +36,7 @@ __all__ = [
     "AnyArray",
     "Bool",
     "CameraModel",
+    "Device",
     "DeviceKind",
     "Engine",
     "EngineContext",
@@ -58,5 +61,6 @@ __all__ = [
     "concatenate",
     "empty",
     "from_columns",
+    "read_device",
     "require",
 ]

@@ -8,6 +8,7 @@ else works nor what becomes of its answers.
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import zmq
 from live_smlm.core import (
     AnyArray,
     CameraModel,
+    Device,
     Engine,
     EngineContext,
     FrameBatch,
@@ -47,11 +49,13 @@ def run_lane(
     context: "zmq.Context[zmq.Socket[bytes]]",
     sees_ring: bool,
     token: str = "",
+    device: Device | None = None,
 ) -> None:
     """Work for the hub at `address` until it says finish or `stop` is set.
 
     `sees_ring` says that the lane runs on the hub's machine, as its child;
-    `token` is what the hub has told its own.
+    `token` is what the hub has told its own. `device` is this worker's own choice
+    and goes before the setup's.
     """
     with connected(context, zmq.DEALER, address, keys, identity) as socket, ExitStack() as held:
         hello = Envelope("hello", {"sees_ring": sees_ring, "token": token})
@@ -59,7 +63,9 @@ def run_lane(
         if greeting is None or greeting.kind == messages.FINISH.kind:
             return
         try:
-            ring, engines = _open(messages.read_setup(greeting), make_engine, held)
+            setup = messages.read_setup(greeting)
+            setup = setup if device is None else replace(setup, device=device)
+            ring, engines = _open(setup, make_engine, held)
         except Exception as error:  # noqa: BLE001 - the hub is told, and decides
             send(socket, Envelope("cannot", {"reason": _reason(error)}))
             return
@@ -82,7 +88,9 @@ def _open(
 
 def _opened(engine: Engine[FrameBatch, Any], setup: Setup, held: ExitStack) -> Localize:
     """The engine's function, called once: what is compiled or loaded late is so before frame 0."""
-    localize = held.enter_context(engine.open(EngineContext(camera=setup.camera, psf=setup.psf)))
+    at = setup.device.serving(engine.spec.devices)
+    place = EngineContext(camera=setup.camera, psf=setup.psf, device=at.kind, device_index=at.index)
+    localize = held.enter_context(engine.open(place))
     _travelling(0, localize(_trial(setup.camera, engine.spec.halo)))
     return localize
 

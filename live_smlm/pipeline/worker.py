@@ -12,7 +12,7 @@ from typing import Any
 
 import zmq
 
-from live_smlm.core import require
+from live_smlm.core import Device, require
 from live_smlm.pipeline.lane import MakeEngine, run_lane
 from live_smlm.transport.codec import Envelope, MalformedError
 from live_smlm.transport.endpoints import Keys, connected, receive, send
@@ -35,6 +35,8 @@ class Place:
     keys: Keys | None = None
     token: str = ""
     """What a hub without keys wants to hear."""
+    device: Device | None = None
+    """This worker's own choice; None leaves it to the run."""
 
     def __post_init__(self) -> None:
         require(self.lanes > 0, f"worker lanes is {self.lanes}; give at least 1")
@@ -54,6 +56,7 @@ def work(place: Place, make_engine: MakeEngine, stop: threading.Event) -> None:
                     "context": context,
                     "sees_ring": place.sees_ring,
                     "token": place.token,
+                    "device": place.device,
                 },
                 name=f"{place.name}/{number}",
             )

@@ -6,6 +6,7 @@ from typing import Any
 from live_smlm.core import (
     Engine,
     EngineContext,
+    EngineSpec,
     FrameBatch,
     Localizations,
     StreamInfo,
@@ -13,9 +14,11 @@ from live_smlm.core import (
 )
 from live_smlm.pipeline.dispatcher import Overload, Plan
 from live_smlm.pipeline.lane import MakeEngine
+from live_smlm.session.device import check_device
 from live_smlm.session.plan import RunPlan
 from live_smlm.transport import ring as ring_memory
 from live_smlm.transport.endpoints import check_address
+from live_smlm.transport.messages import Setup
 from live_smlm.transport.ring import RingPlan
 
 
@@ -25,6 +28,7 @@ class Prepared:
 
     ring: RingPlan
     dispatch: Plan
+    setup: Setup
 
 
 def check(info: StreamInfo, plan: RunPlan, make_engine: MakeEngine, *, recorded: bool) -> Prepared:
@@ -43,15 +47,23 @@ def check(info: StreamInfo, plan: RunPlan, make_engine: MakeEngine, *, recorded:
         overload=plan.overload,
         recorded=recorded,
     )
-    return Prepared(ring, dispatch)
+    setup = Setup(
+        engine=plan.engine,
+        fallback=plan.fallback,
+        camera=camera,
+        psf=plan.psf,
+        ring=ring,
+        device=plan.device,
+    )
+    return Prepared(ring, dispatch, setup)
 
 
 def _engines(
     info: StreamInfo, plan: RunPlan, make_engine: MakeEngine
 ) -> list[Engine[FrameBatch, Any]]:
     """The main engine and the one that stands in, made here once to see that they can."""
-    place = EngineContext(camera=info.camera, psf=plan.psf)
     engine = make_engine(plan.engine)
+    check_device(plan.device, engine.spec)
     engines = [engine] if plan.fallback is None else [engine, make_engine(plan.fallback)]
     for one in engines:
         spec = one.spec
@@ -59,9 +71,14 @@ def _engines(
             spec.consumes is FrameBatch and spec.produces is Localizations,
             f"engine {spec.name!r} is {spec.arrow}; a run needs FrameBatch -> Localizations",
         )
-        reason = one.unsupported(place)
+        reason = one.unsupported(_place(info, plan, spec))
         require(reason is None, f"engine {spec.name!r} cannot run: {reason}")
     return engines
+
+
+def _place(info: StreamInfo, plan: RunPlan, spec: EngineSpec) -> EngineContext:
+    at = plan.device.serving(spec.devices)
+    return EngineContext(camera=info.camera, psf=plan.psf, device=at.kind, device_index=at.index)
 
 
 def _check_overload(info: StreamInfo, plan: RunPlan) -> None:

@@ -13,6 +13,7 @@ from live_smlm.pipeline.collector import Watcher
 from live_smlm.pipeline.dispatcher import Overload
 from live_smlm.pipeline.outcomes import Event, Localized
 from live_smlm.session.check import check
+from live_smlm.session.device import told
 from live_smlm.session.plan import Control, Outcome, RunPlan
 from live_smlm.session.run import Session
 from live_smlm.store.log import LocalizationLog
@@ -73,6 +74,7 @@ def run_into(
     info = source.info
     about = About(
         engine=plan.engine,
+        device=told(plan),
         source=info.name,
         simulated=info.simulated,
         config=config,

@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass, field
 from enum import Enum
 
-from live_smlm.core import PSF, require
+from live_smlm.core import CPU, PSF, Device, require
 from live_smlm.pipeline.dispatcher import Overload
 from live_smlm.pipeline.ledger import Tally
 from live_smlm.store.record import Finish
@@ -26,6 +26,9 @@ class RunPlan:
 
     engine: str
     psf: PSF | None = None
+    device: Device = CPU
+    device_why: str = ""
+    """Why this device, where nobody asked for it."""
     fallback: str | None = None
     topology: Topology = Topology.THREADS
     workers: int = 1

@@ -18,6 +18,7 @@ from live_smlm.core import EngineContext, FrameBatch, Localizations, require
 from live_smlm.core.options import build
 from live_smlm.core.ranges import Ranges
 from live_smlm.engines import registry
+from live_smlm.session.device import check_device, choose
 from live_smlm.session.sources import camera_of, psf_of
 from live_smlm.store.log import LocalizationLog, is_open, read_log
 from live_smlm.store.raw import RawMovie, read_raw, recorded_frames
@@ -51,7 +52,14 @@ def _localize(
 ) -> Iterator[tuple[int, np.ndarray[Any, np.dtype[np.int64]], Localizations]]:
     """Stream number of the first frame, camera numbers and molecules, chunk by chunk."""
     engine = registry.chain(chosen.engine)
-    place = EngineContext(camera=camera_of(chosen, raw.shape), psf=psf_of(chosen))
+    at, _ = choose(chosen.device, engine.spec.devices)
+    check_device(at, engine.spec)
+    place = EngineContext(
+        camera=camera_of(chosen, raw.shape),
+        psf=psf_of(chosen),
+        device=at.kind,
+        device_index=at.index,
+    )
     reason = engine.unsupported(place)
     require(reason is None, f"engine {chosen.engine!r} cannot run: {reason}")
     with engine.open(place) as process:

@@ -27,12 +27,12 @@ from live_smlm.pipeline.publisher import Publisher
 from live_smlm.pipeline.recorder import Raw, Recorder
 from live_smlm.pipeline.worker import Place
 from live_smlm.session.check import check
+from live_smlm.session.device import told
 from live_smlm.session.numbers import latencies_of, numbers_of
 from live_smlm.session.plan import Control, Outcome, RunPlan, Topology
 from live_smlm.store.record import Finish
 from live_smlm.transport import ring as ring_memory
 from live_smlm.transport.endpoints import Keys, bound, doorkeeper, is_loopback
-from live_smlm.transport.messages import Setup
 
 READY_PATIENCE_S = 120.0
 _LOOK_S = 0.05
@@ -71,14 +71,7 @@ class Session:
         recorded = self.raw is not None
         ready = check(self.source.info, self.plan, self.make_engine, recorded=recorded)
         with zmq.Context() as context, ring_memory.create(ready.ring) as ring:
-            setup = Setup(
-                engine=self.plan.engine,
-                fallback=self.plan.fallback,
-                camera=self.source.info.camera,
-                psf=self.plan.psf,
-                ring=ready.ring,
-            )
-            self._hub = Hub(Dispatcher(ready.dispatch), ring, setup)
+            self._hub = Hub(Dispatcher(ready.dispatch), ring, ready.setup)
             self._feed = Feed(self.source, self._hub, self.plan.most_frames)
             self._recorder = None if self.raw is None else Recorder(self._hub, self.raw)
             return self._served(context)
@@ -91,6 +84,7 @@ class Session:
             "simulated": self.source.info.simulated,
             "source": self.source.info.name,
             "engine": self.plan.engine,
+            "device": told(self.plan),
             "camera_fill": self._fill(),
             "refused": self._feed.refused,
             "lanes": self._hub.lanes,

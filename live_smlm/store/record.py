@@ -66,6 +66,8 @@ class About:
     camera: Mapping[str, Any]
     """As `CameraModel.describe()` tells it."""
     model_hash: str | None = None
+    device: str = "cpu"
+    """Where engines computed, and why there if nobody asked for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +150,7 @@ class RunRecord:
             "latency_ms": {key: so_far.latency_ms.get(key) for key in ("p50", "p99")},
             "rate_mpx_s": so_far.rate_mpx_s,
             "engine": about.engine,
+            "device": about.device,
             "source": about.source,
             "simulated": about.simulated,
             "model_hash": about.model_hash,

@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 
 from live_smlm.core import (
+    CPU,
     PSF,
     AnyArray,
     CameraModel,
+    Device,
     FrameBatch,
     InputError,
     Localizations,
     from_columns,
+    read_device,
 )
 from live_smlm.core.camera import MAP_FIELDS
 from live_smlm.core.options import build
@@ -42,6 +45,8 @@ class Setup:
     psf: PSF | None
     ring: RingPlan | None
     """Where frames lie; None for lanes on another machine."""
+    device: Device = CPU
+    """Where engines compute, unless the worker was told its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +83,7 @@ def setup_message(setup: Setup) -> Envelope:
         "camera": camera,
         "psf": psf,
         "ring": ring,
+        "device": str(setup.device),
     }
     return Envelope("setup", values, {**maps, **coefficients})
 
@@ -93,6 +99,7 @@ def read_setup(message: Envelope) -> Setup:
             camera=_camera(values["camera"], message.arrays),
             psf=_psf(values["psf"], message.arrays),
             ring=None if ring is None else RingPlan(**{**ring, "shape": tuple(ring["shape"])}),
+            device=read_device(str(values["device"])),
         )
     except (KeyError, TypeError, InputError) as error:
         raise MalformedError(f"setup cannot be read: {error}") from error
