@@ -211,7 +211,7 @@ class Hub:
             slots = self._slots(answer.chunk)
             chunk = self.dispatcher.done(answer.chunk, lane.identity)
         if chunk is not None:
-            self._ready.append(localized(chunk, answer.molecules, *slots))
+            self._ready.append(localized(chunk, answer.molecules, answer, *slots))
 
     def _slots(self, number: int) -> tuple[I64, F64]:
         """Camera numbers and latencies of a chunk's frames, before its slots are free."""

@@ -6,6 +6,7 @@ else works nor what becomes of its answers.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -15,6 +16,7 @@ import numpy as np
 import zmq
 
 from live_smlm.core import (
+    F32,
     AnyArray,
     CameraModel,
     Device,
@@ -25,6 +27,8 @@ from live_smlm.core import (
     RawPixels,
     require,
 )
+from live_smlm.pipeline import witness
+from live_smlm.pipeline.witness import Heard, MakeWitness
 from live_smlm.transport import messages
 from live_smlm.transport.codec import Envelope, pack
 from live_smlm.transport.endpoints import Keys, connected, receive, send
@@ -50,12 +54,13 @@ def run_lane(
     sees_ring: bool,
     token: str = "",
     device: Device | None = None,
+    make_witness: MakeWitness | None = None,
 ) -> None:
     """Work for the hub at `address` until it says finish or `stop` is set.
 
     `sees_ring` says that the lane runs on the hub's machine, as its child;
     `token` is what the hub has told its own. `device` is this worker's own choice
-    and goes before the setup's.
+    and goes before the setup's. `make_witness` is asked where the setup wants one.
     """
     with connected(context, zmq.DEALER, address, keys, identity) as socket, ExitStack() as held:
         hello = Envelope("hello", {"sees_ring": sees_ring, "token": token})
@@ -66,13 +71,14 @@ def run_lane(
             setup = messages.read_setup(greeting)
             setup = setup if device is None else replace(setup, device=device)
             ring, engines = _open(setup, make_engine, held)
+            heard = witness.opened(make_witness if setup.witnessed else None, _place(setup))
         except Exception as error:  # noqa: BLE001 - the hub is told, and decides
             send(socket, Envelope("cannot", {"reason": _reason(error)}))
             return
         send(socket, messages.READY)
         while (message := _next(socket, stop)) is not None and message.kind == "work":
             work = messages.read_work(message)
-            send(socket, _answer(work, ring, engines))
+            send(socket, _answer(work, ring, engines, heard))
 
 
 def _open(
@@ -89,10 +95,14 @@ def _open(
 def _opened(engine: Engine[FrameBatch, Any], setup: Setup, held: ExitStack) -> Localize:
     """The engine's function, called once: what is compiled or loaded late is so before frame 0."""
     at = setup.device.serving(engine.spec.devices)
-    place = EngineContext(camera=setup.camera, psf=setup.psf, device=at.kind, device_index=at.index)
+    place = replace(_place(setup), device=at.kind, device_index=at.index)
     localize = held.enter_context(engine.open(place))
     _travelling(0, localize(_trial(setup.camera, engine.spec.halo)))
     return localize
+
+
+def _place(setup: Setup) -> EngineContext:
+    return EngineContext(camera=setup.camera, psf=setup.psf)
 
 
 def _trial(camera: CameraModel, halo: tuple[int, int]) -> FrameBatch:
@@ -107,21 +117,41 @@ def _trial(camera: CameraModel, halo: tuple[int, int]) -> FrameBatch:
     return FrameBatch(pixels, np.arange(n), np.arange(n, dtype=np.float64), halo)
 
 
-def _answer(work: Work, ring: FrameRing | None, engines: tuple[Localize, Localize]) -> Envelope:
-    """Molecules that can travel, or why there are none."""
+def _answer(
+    work: Work, ring: FrameRing | None, engines: tuple[Localize, Localize], heard: Heard
+) -> Envelope:
+    """Molecules that can travel, or why there are none; and what the witness says of the main's."""
     try:
         frames = messages.frames_of(work, _pixels(work, ring))
-        return _travelling(work.chunk, engines[work.fallback](frames))
+        started = time.monotonic()
+        found = engines[work.fallback](frames)
+        answered = time.monotonic()
+        evidence = None if work.fallback else heard(frames, found)
+        seconds = (answered - started, time.monotonic() - answered)
+        return _travelling(work.chunk, found, evidence, seconds, heard.told())
     except Exception as error:  # noqa: BLE001 - the hub is told, and decides
         failed = Answer(chunk=work.chunk, molecules=None, error=_reason(error))
         return messages.answer_message(failed)
 
 
-def _travelling(chunk: int, found: object) -> Envelope:
+def _travelling(
+    chunk: int,
+    found: object,
+    evidence: F32 | None = None,
+    seconds: tuple[float, float] = (0.0, 0.0),
+    unwitnessed: str | None = None,
+) -> Envelope:
     """The answer as it travels; refuses what an engine should not have given."""
     if not isinstance(found, Localizations):
         raise TypeError(f"the engine gave {type(found).__name__}, not Localizations")
-    message = messages.answer_message(Answer(chunk=chunk, molecules=found))
+    answer = Answer(
+        chunk=chunk,
+        molecules=found,
+        evidence=evidence,
+        seconds=seconds,
+        unwitnessed=unwitnessed,
+    )
+    message = messages.answer_message(answer)
     pack(message)
     return message
 

@@ -4,8 +4,9 @@ import time
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from live_smlm.core import F64, I64, Localizations
+from live_smlm.core import F32, F64, I64, Localizations
 from live_smlm.pipeline.dispatcher import Chunk, Settled
+from live_smlm.transport.messages import Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,12 @@ class Localized:
     answered_s: float
     """When that was, on this machine's clock."""
     fallback: bool
+    evidence: F32 | None = None
+    """What the lane's witness says; None where it was not asked."""
+    seconds: tuple[float, float] = (0.0, 0.0)
+    """That the engine and the witness took."""
+    unwitnessed: str | None = None
+    """Why the witness fell silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +46,10 @@ class Finished:
 Outcome: TypeAlias = Localized | Settled | Event | Finished
 
 
-def localized(chunk: Chunk, molecules: Localizations, index: I64, latency_s: F64) -> Localized:
-    """A chunk and its molecules, answered now."""
+def localized(
+    chunk: Chunk, molecules: Localizations, answer: Answer, index: I64, latency_s: F64
+) -> Localized:
+    """A chunk and its answer with these molecules, given now."""
     return Localized(
         first=chunk.first,
         count=chunk.count,
@@ -49,4 +58,7 @@ def localized(chunk: Chunk, molecules: Localizations, index: I64, latency_s: F64
         latency_s=latency_s,
         answered_s=time.monotonic(),
         fallback=chunk.fallback,
+        evidence=answer.evidence,
+        seconds=answer.seconds,
+        unwitnessed=answer.unwitnessed,
     )

@@ -16,6 +16,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 
 from live_smlm.pipeline.hub import Hub
 from live_smlm.pipeline.lane import MakeEngine
+from live_smlm.pipeline.witness import MakeWitness
 from live_smlm.pipeline.worker import Place, work
 
 RESTARTS_A_MINUTE = 5
@@ -27,11 +28,15 @@ MakeMakeEngine = Callable[[], MakeEngine]
 
 
 @contextlib.contextmanager
-def threads(places: list[Place], make_engine: MakeEngine) -> Iterator[None]:
+def threads(
+    places: list[Place], make_engine: MakeEngine, make_witness: MakeWitness | None = None
+) -> Iterator[None]:
     """Workers as threads of this process: for small runs and tests."""
     stop = threading.Event()
     workers = [
-        threading.Thread(target=work, args=(place, make_engine, stop), name=place.name)
+        threading.Thread(
+            target=work, args=(place, make_engine, stop, make_witness), name=place.name
+        )
         for place in places
     ]
     for worker in workers:
@@ -45,9 +50,17 @@ def threads(places: list[Place], make_engine: MakeEngine) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def processes(places: list[Place], make_make_engine: MakeMakeEngine, hub: Hub) -> Iterator[None]:
-    """Workers as processes that are started again when they die."""
-    team = _Team(places, make_make_engine, hub)
+def processes(
+    places: list[Place],
+    make_make_engine: MakeMakeEngine,
+    hub: Hub,
+    make_witness: MakeWitness | None = None,
+) -> Iterator[None]:
+    """Workers as processes that are started again when they die.
+
+    `make_witness` is importable from a fresh process, too.
+    """
+    team = _Team(places, make_make_engine, hub, make_witness)
     watching = threading.Thread(target=team.watch, name="supervisor")
     team.start_all()
     watching.start()
@@ -64,6 +77,7 @@ class _Team:
     places: list[Place]
     make_make_engine: MakeMakeEngine
     hub: Hub
+    make_witness: MakeWitness | None
     stop: threading.Event = field(default_factory=threading.Event)
     context: SpawnContext = field(default_factory=lambda: multiprocessing.get_context("spawn"))
     members: dict[str, SpawnProcess] = field(default_factory=dict)
@@ -75,7 +89,10 @@ class _Team:
 
     def start(self, place: Place) -> None:
         process = self.context.Process(
-            target=_main, args=(place, self.make_make_engine), name=place.name, daemon=True
+            target=_main,
+            args=(place, self.make_make_engine, self.make_witness),
+            name=place.name,
+            daemon=True,
         )
         process.start()
         self.members[place.name] = process
@@ -116,7 +133,7 @@ class _Team:
             self.bury(name)
 
 
-def _main(place: Place, make_make_engine: MakeMakeEngine) -> None:
+def _main(place: Place, make_make_engine: MakeMakeEngine, make_witness: MakeWitness | None) -> None:
     """A worker process: works, and goes when its parent does.
 
     It makes way for the camera's thread: frames can wait for a lane, a camera
@@ -128,7 +145,7 @@ def _main(place: Place, make_make_engine: MakeMakeEngine) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
-    work(place, make_make_engine(), threading.Event())
+    work(place, make_make_engine(), threading.Event(), make_witness)
 
 
 def _leave_with(parent: "multiprocessing.process.BaseProcess") -> None:

@@ -14,6 +14,7 @@ import zmq
 
 from live_smlm.core import Device, require
 from live_smlm.pipeline.lane import MakeEngine, run_lane
+from live_smlm.pipeline.witness import MakeWitness
 from live_smlm.transport.codec import Envelope, MalformedError
 from live_smlm.transport.endpoints import Keys, connected, receive, send
 
@@ -43,7 +44,12 @@ class Place:
         require("/" not in self.name, f"worker name {self.name!r} has a slash; leave it out")
 
 
-def work(place: Place, make_engine: MakeEngine, stop: threading.Event) -> None:
+def work(
+    place: Place,
+    make_engine: MakeEngine,
+    stop: threading.Event,
+    make_witness: MakeWitness | None = None,
+) -> None:
     """Run the lanes until the hub lets them go, is gone, or `stop` is set."""
     ours = threading.Event()
     with zmq.Context() as context:
@@ -57,6 +63,7 @@ def work(place: Place, make_engine: MakeEngine, stop: threading.Event) -> None:
                     "sees_ring": place.sees_ring,
                     "token": place.token,
                     "device": place.device,
+                    "make_witness": make_witness,
                 },
                 name=f"{place.name}/{number}",
             )

@@ -13,6 +13,7 @@ import numpy as np
 
 from live_smlm.core import (
     CPU,
+    F32,
     PSF,
     AnyArray,
     CameraModel,
@@ -32,6 +33,8 @@ from live_smlm.transport.ring import RingPlan
 
 READY = Envelope("ready")
 FINISH = Envelope("finish")
+_EVIDENCE = "/evidence"
+"""No name of a column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,8 @@ class Setup:
     """Where frames lie; None for lanes on another machine."""
     device: Device = CPU
     """Where engines compute, unless the worker was told its own."""
+    witnessed: bool = False
+    """Whether somebody is to look at the engine's answers beside the frames."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +75,12 @@ class Answer:
     chunk: int
     molecules: Localizations | None
     error: str | None = None
+    evidence: F32 | None = None
+    """(n, columns) what the lane's witness says; None where it was not asked."""
+    seconds: tuple[float, float] = (0.0, 0.0)
+    """That the engine and the witness took."""
+    unwitnessed: str | None = None
+    """Why the witness fell silent."""
 
 
 def setup_message(setup: Setup) -> Envelope:
@@ -84,6 +95,7 @@ def setup_message(setup: Setup) -> Envelope:
         "psf": psf,
         "ring": ring,
         "device": str(setup.device),
+        "witnessed": setup.witnessed,
     }
     return Envelope("setup", values, {**maps, **coefficients})
 
@@ -100,6 +112,7 @@ def read_setup(message: Envelope) -> Setup:
             psf=_psf(values["psf"], message.arrays),
             ring=None if ring is None else RingPlan(**{**ring, "shape": tuple(ring["shape"])}),
             device=read_device(str(values["device"])),
+            witnessed=values["witnessed"] is True,
         )
     except (KeyError, TypeError, InputError) as error:
         raise MalformedError(f"setup cannot be read: {error}") from error
@@ -144,9 +157,15 @@ def frames_of(work: Work, pixels: AnyArray) -> FrameBatch:
 
 def answer_message(answer: Answer) -> Envelope:
     """The answer as it travels."""
-    values = {"chunk": answer.chunk, "error": answer.error}
+    values = {
+        "chunk": answer.chunk,
+        "error": answer.error,
+        "seconds": list(answer.seconds),
+        "unwitnessed": answer.unwitnessed,
+    }
     found = {} if answer.molecules is None else answer.molecules.columns()
-    return Envelope("answer", values, found)
+    said = {} if answer.evidence is None else {_EVIDENCE: answer.evidence}
+    return Envelope("answer", values, {**found, **said})
 
 
 def read_answer(message: Envelope) -> Answer:
@@ -155,12 +174,26 @@ def read_answer(message: Envelope) -> Answer:
     try:
         chunk, error = int(values["chunk"]), values["error"]
         columns = {name: np.array(column) for name, column in message.arrays.items()}
+        evidence = columns.pop(_EVIDENCE, None)
         molecules = from_columns(columns) if error is None else None
+        engine_s, witness_s = (float(value) for value in values["seconds"])
+        silent = values["unwitnessed"]
     except (KeyError, TypeError, ValueError, OverflowError) as fault:
         raise MalformedError(f"answer cannot be read: {fault}") from fault
+    if evidence is not None and (evidence.ndim, evidence.dtype.kind) != (2, "f"):
+        raise MalformedError(f"evidence is {evidence.dtype} of {evidence.shape}, not rows")
     return Answer(
-        chunk=chunk, molecules=molecules, error=None if error is None else str(error)[:2000]
+        chunk=chunk,
+        molecules=molecules,
+        error=_text(error),
+        evidence=None if evidence is None else evidence.astype(np.float32),
+        seconds=(engine_s, witness_s),
+        unwitnessed=_text(silent),
     )
+
+
+def _text(said: object) -> str | None:
+    return None if said is None else str(said)[:2000]
 
 
 def _of_kind(message: Envelope, kind: str) -> Mapping[str, Any]:

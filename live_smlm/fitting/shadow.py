@@ -1,0 +1,192 @@
+"""A second opinion on an engine's molecules: a few isolated ones, fitted again from the frames.
+
+What comes back are plain numbers per molecule: by how much engine and fit differ,
+what error each claims, how well the PSF describes the light and how much wider than
+the PSF it is. What they mean together is `metrics.trust`'s business. The sample
+depends on the molecules and their frames' numbers alone.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from live_smlm.core import F32, F64, I32, I64, AnyArray, EngineContext, FrameBatch, Localizations
+from live_smlm.fitting.cutouts import cut_frames, cut_map
+from live_smlm.fitting.lanes import PARAMETERS
+from live_smlm.fitting.model import fit_model
+from live_smlm.fitting.rois import RoiFitter, roi_fitter
+from live_smlm.fitting.width_score import POWER, SCORES, WIDTH, WIDTH_ERROR, score_widths
+from live_smlm.physics.jit import jit
+from live_smlm.physics.psf.extent import half_width
+from live_smlm.physics.psf.spline import SplinePSF
+
+COLUMNS = (
+    *("gap_x", "gap_y", "gap_z"),
+    *("engine_sigma_x", "engine_sigma_y", "engine_sigma_z"),
+    *("fit_sigma_x", "fit_sigma_y", "fit_sigma_z"),
+    *("width", "width_error", "chi2", "power"),
+    *("photons", "background", "z"),
+)
+"""Of a row: engine minus fit and both standard errors (nm); the relative excess of the width
+and its standard error; chi² per degree of freedom and the light's mean square over its
+variance; the fit's photons, photons per pixel and z (nm). NaN is what is not known."""
+MOLECULES = 8
+"""Most that are looked at in one chunk."""
+_STEPS = 30
+_LOOKED_AT = 128
+"""Most molecules asked whether they are isolated."""
+_GUARD = 0.75
+"""Share of the PSF's half-width that is kept free around a cut-out."""
+_FAR = 1.5
+"""Extents of a PSF within which all of its light is."""
+
+
+def unshadowed(context: EngineContext) -> str | None:
+    """Why nothing can be fitted here, if so."""
+    if context.psf is None:
+        return "no PSF: nothing to compare with"
+    if isinstance(context.psf, SplinePSF):
+        reason = context.psf.unfit(context.camera.pixel_size_nm)
+        if reason is not None:
+            return reason
+    if _size(context) > min(context.camera.shape):
+        return "the frames are smaller than the PSF: nothing to compare with"
+    return None
+
+
+def open_shadow(context: EngineContext) -> "Shadow | None":
+    """The shadow of any engine in this place, compiled; None where nothing can be fitted."""
+    if unshadowed(context) is not None or context.psf is None:
+        return None
+    pixel_nm = context.camera.pixel_size_nm
+    model = fit_model(context.psf, pixel_nm)
+    fitter = roi_fitter(model, context.camera, _STEPS, free_sigma=False)
+    size = _size(context)
+    reach_nm = (size / 2 + _GUARD * (size // 2)) * pixel_nm
+    shadow = Shadow(fitter, size, reach_nm)
+    zero = np.zeros(1, np.int32)
+    shadow.fit(np.ones((1, size, size), np.float32), zero, zero)
+    return shadow
+
+
+def column(rows: F32, name: str) -> F32:
+    """One column of what a shadow says."""
+    return rows[:, COLUMNS.index(name)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shadow:
+    """Rows (n, `COLUMNS`) about up to `MOLECULES` of a chunk; all NaN where a fit failed."""
+
+    fitter: RoiFitter
+    size: int
+    reach_nm: float
+    """Half side of the square in which an isolated molecule is alone."""
+
+    def __call__(self, frames: FrameBatch, molecules: Localizations, /) -> F32:
+        """Look at a few of an engine's molecules in the frames it found them in."""
+        chosen = self.sample(molecules)
+        place = np.searchsorted(frames.index, molecules.frame[chosen])
+        pixel_nm = self.fitter.camera.pixel_size_nm
+        row = (molecules.y[chosen] / pixel_nm).astype(np.int32) - self.size // 2
+        left = (molecules.x[chosen] / pixel_nm).astype(np.int32) - self.size // 2
+        out = np.full((len(chosen), len(COLUMNS)), np.nan, np.float32)
+        if not len(chosen):
+            return out
+        counts = cut_frames(frames.pixels, place, row, left, self.size, self.fitter.scale)
+        fitted, scores = self.fit(counts, row, left)
+        found = self.fitter.localizations(
+            fitted, np.arange(len(chosen)), row, left, self.size
+        )  # the row stands in for the frame: fits that failed are left out
+        kept = found.frame
+        self._compare(molecules.where(chosen[kept]), found, kept, out)
+        out[kept, COLUMNS.index("chi2")] = found.extra["chi2"]
+        for name, score in (("width", WIDTH), ("width_error", WIDTH_ERROR), ("power", POWER)):
+            out[kept, COLUMNS.index(name)] = scores[kept, score]
+        return out
+
+    def sample(self, molecules: Localizations) -> I64:
+        """Rows of molecules that are alone, chosen by hashes of their frames' numbers."""
+        order = np.argsort(_hashes(molecules.frame), kind="stable")[:_LOOKED_AT]
+        pixel_nm = self.fitter.camera.pixel_size_nm
+        rows, columns = self.fitter.camera.shape
+        edge = (self.size // 2) * pixel_nm
+        bounds = np.array([edge, columns * pixel_nm - edge, edge, rows * pixel_nm - edge])
+        chosen = np.empty(MOLECULES, np.int64)
+        found = _alone(
+            molecules.frame, molecules.x, molecules.y, order, bounds, self.reach_nm, chosen
+        )
+        return np.sort(chosen[:found])
+
+    def fit(self, counts: F32, row: I32, left: I32) -> tuple[F32, F64]:
+        """Results of `fit_lanes`, and of `score_widths`."""
+        model = self.fitter.model
+        fitted = self.fitter.fit(counts, row, left)
+        extra = cut_map(self.fitter.scale.extra, row, left, self.size)
+        scores = np.zeros((len(counts), SCORES))
+        score_widths(
+            counts + extra,
+            extra,
+            model.kind,
+            model.curve,
+            model.coefficients,
+            fitted[:, :PARAMETERS],
+            model.z_range is not None,
+            scores,
+        )
+        return fitted, scores
+
+    @staticmethod
+    def _compare(engine: Localizations, fit: Localizations, kept: I64, out: F32) -> None:
+        """Engine beside fit; what either does not say stays NaN."""
+        for axis in "xyz":
+            ours, theirs = getattr(engine, axis), getattr(fit, axis)
+            if ours is not None and theirs is not None:
+                out[kept, COLUMNS.index(f"gap_{axis}")] = ours - theirs
+            for who, said in (("engine", engine), ("fit", fit)):
+                sigma = getattr(said, f"sigma_{axis}")
+                if sigma is not None:
+                    out[kept, COLUMNS.index(f"{who}_sigma_{axis}")] = sigma
+        for name in ("photons", "background", "z"):
+            said_of_it = getattr(fit, name)
+            if said_of_it is not None:
+                out[kept, COLUMNS.index(name)] = said_of_it
+
+
+def _size(context: EngineContext) -> int:
+    """Side of the cut-outs: nine tenths of the light, so that many molecules are isolated."""
+    psf, pixel_nm = context.psf, context.camera.pixel_size_nm
+    if psf is None:
+        return 1
+    half = half_width(psf, pixel_nm, _FAR * psf.extent_nm)
+    return 2 * max(2, int(half / pixel_nm)) + 1
+
+
+def _hashes(frame: I64) -> AnyArray:
+    """A number per molecule that its frame and its rank in the chunk decide."""
+    mixed = frame.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed += np.arange(len(frame), dtype=np.uint64) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    return np.asarray(mixed ^ (mixed >> np.uint64(32)))
+
+
+@jit
+def _alone(frame: I64, x: F32, y: F32, order: I64, bounds: F64, reach: float, chosen: I64) -> int:
+    """Fill `chosen` with the first of `order` within bounds and without a neighbour; how many."""
+    found = 0
+    for i in order:
+        if not (bounds[0] <= x[i] <= bounds[1] and bounds[2] <= y[i] <= bounds[3]):
+            continue
+        alone = True
+        for j in range(len(frame)):
+            near = abs(x[j] - x[i]) < reach and abs(y[j] - y[i]) < reach
+            if near and frame[j] == frame[i] and j != i:
+                alone = False
+                break
+        if alone:
+            chosen[found] = i
+            found += 1
+            if found == chosen.size:
+                break
+    return found
