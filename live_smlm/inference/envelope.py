@@ -6,7 +6,7 @@ are compared by the images they make, so kinds may differ as long as the
 pictures agree.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -101,6 +101,16 @@ class Envelope:
             None if psf is None else psf_misfit(psf, trained, self.z_nm, camera.pixel_size_nm),
         )
         return next((reason for reason in reasons if reason is not None), None)
+
+
+def hull(envelopes: Sequence[Envelope]) -> Mapping[str, Range]:
+    """`Envelope.spec_ranges` that hold all of the envelopes; nothing of none."""
+    ranges: dict[str, Range] = {}
+    for envelope in envelopes:
+        for name, (low, high) in envelope.spec_ranges().items():
+            other = ranges.get(name, (low, high))
+            ranges[name] = min(low, other[0]), max(high, other[1])
+    return MappingProxyType(ranges)
 
 
 def photon_ranges(ranges: Mapping[str, Range], camera: CameraModel) -> dict[str, Range]:

@@ -1,0 +1,196 @@
+"""The engine that a bundle and a runtime make; plugins give it a name and their models.
+
+The only place where effective counts become photons and pixels nanometres.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from live_smlm.core import (
+    I64,
+    CameraModel,
+    EngineContext,
+    EngineSpec,
+    FrameBatch,
+    InputError,
+    Localizations,
+    from_columns,
+    require,
+)
+from live_smlm.inference.bundle import FIELDS, MANIFEST, Bundle, Manifest, shipped
+from live_smlm.inference.context import gapless
+from live_smlm.inference.envelope import hull
+from live_smlm.inference.runtime import (
+    Opened,
+    Peaks,
+    Precision,
+    RuntimeName,
+    RuntimeSettings,
+    choose,
+    runtime,
+)
+from live_smlm.inference.slots import joined
+
+_IN_LENGTH_PX = ("x", "y", "sigma_x", "sigma_y")
+_IN_COUNTS = ("photons", "background", "sigma_photons")
+_AXIAL = ("z", "sigma_z")
+
+
+@dataclass(slots=True, eq=False)
+class Localizer:
+    """The function that `ModelEngine` yields."""
+
+    opened: Opened
+    bundle: Bundle
+    camera: CameraModel
+    crowded: int = 0
+    """Candidates so far that found no slot in the network's answer."""
+
+    def __call__(self, batch: FrameBatch, /) -> Localizations:
+        """The molecules of the frames between the halos."""
+        manifest, core = self.bundle.manifest, batch.core
+        parts = []
+        for places in gapless(batch.index, core, manifest.halo):
+            peaks = self.opened(batch.pixels[places], batch.index[places])
+            first = int(places[manifest.halo[0]]) - core.start
+            parts.append((first, peaks))
+        peaks = joined(parts, core.stop - core.start)
+        self.crowded += int(peaks.crowded.sum())
+        return molecules(peaks, batch.index[core], manifest, self.camera)
+
+
+def molecules(peaks: Peaks, numbers: I64, manifest: Manifest, camera: CameraModel) -> Localizations:
+    """Peaks in nm and photons; those beyond the frame are left out."""
+    nm = camera.pixel_size_nm
+    photons = camera.excess_noise / camera.quantum_efficiency
+    factors = dict.fromkeys(_IN_LENGTH_PX, nm) | dict.fromkeys(_IN_COUNTS, photons)
+    columns = {
+        name: peaks.column(name) * np.float32(factors.get(name, 1.0))
+        for name in FIELDS
+        if manifest.axes == 3 or name not in _AXIAL
+    }
+    rows, width = (side * nm for side in camera.shape)
+    x, y = columns["x"], columns["y"]
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < rows)
+    return from_columns({"frame": numbers[peaks.frame], **columns}).where(inside)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelEngine:
+    """Frames to molecules by a trained network."""
+
+    name: str
+    """The engine's."""
+    package: str
+    """Where its shipped models lie, in the folder `models`."""
+    model: str = ""
+    """A bundle's folder or the name of a shipped one; "": the shipped one that fits."""
+    threshold: float = 0.0
+    """Probability from which a molecule counts; 0: as the model says."""
+    runtime: RuntimeName = "auto"
+    precision: Precision = ""
+    """"": the runtime's default."""
+    skip_dark: bool = False
+    """Leave out regions where nothing glows."""
+
+    def __post_init__(self) -> None:
+        require(
+            0 <= self.threshold < 1,
+            f"{self.name} threshold is {self.threshold:g}; give 0 (the model's own) to below 1",
+        )
+
+    @property
+    def spec(self) -> EngineSpec:
+        """Of the model that is named, or such that all that are shipped are served."""
+        models = self._candidates()
+        halos = [model.manifest.halo for model in models] or [(0, 0)]
+        return EngineSpec(
+            name=self.name,
+            consumes=FrameBatch,
+            produces=Localizations,
+            devices=("cpu", "cuda"),
+            needs=runtime(self.runtime).needs if self.runtime != "auto" else (),
+            halo=(max(before for before, _ in halos), max(after for _, after in halos)),
+            envelope=hull([model.manifest.envelope for model in models]),
+        )
+
+    def unsupported(self, context: EngineContext) -> str | None:
+        """A model that does not fit, a device or a package that is not there."""
+        try:
+            self.bundle(context)
+            choose(self.runtime, context, self.precision)
+        except InputError as error:
+            return str(error)
+        return None
+
+    def bundle(self, context: EngineContext) -> Bundle:
+        """The model for this camera and PSF; refuses with the reasons where none fits."""
+        models = self._candidates()
+        require(
+            bool(models),
+            f"engine {self.name!r} has no model here; train one with "
+            f"`live-smlm train {self.name} …` and give model=FOLDER",
+        )
+        misfits = []
+        for model in models:
+            misfit = model.misfit(context.camera, context.psf)
+            if misfit is None:
+                return model
+            misfits.append(misfit)
+        raise InputError("; ".join(misfits))
+
+    def describe(self, context: EngineContext) -> dict[str, object]:
+        """What would be opened, for records."""
+        bundle = self.bundle(context)
+        return {
+            "model": bundle.manifest.name,
+            "hash": bundle.hash,
+            "threshold": self._threshold(bundle),
+            "runtime": choose(self.runtime, context, self.precision).name,
+        }
+
+    @contextmanager
+    def open(self, context: EngineContext) -> Iterator[Localizer]:
+        """See `core.Engine`; yields a `Localizer`."""
+        bundle = self.bundle(context)
+        chosen = choose(self.runtime, context, self.precision)
+        settings = RuntimeSettings(
+            threshold=self._threshold(bundle), precision=self.precision, skip_dark=self.skip_dark
+        )
+        with chosen.open(bundle, context, settings) as opened:
+            yield Localizer(opened, bundle, context.camera)
+
+    def _threshold(self, bundle: Bundle) -> float:
+        return self.threshold or bundle.manifest.threshold
+
+    def _candidates(self) -> list[Bundle]:
+        """A PSF that nobody names may be any: models of the plane come first."""
+        ours = shipped(self.package)
+        if not self.model:
+            models = [_loaded(folder) for folder in ours.values()]
+            return sorted(models, key=lambda model: (model.manifest.axes, model.manifest.name))
+        if self.model in ours:
+            return [_loaded(ours[self.model])]
+        folder = Path(self.model)
+        require(
+            folder.exists(),
+            f"model {self.model!r} is neither a folder nor shipped with {self.name}, which has "
+            f"{', '.join(ours) or 'none'}",
+        )
+        return [_loaded(folder)]
+
+
+def _loaded(folder: Path) -> Bundle:
+    """A bundle, verified once as long as its manifest stays as it is."""
+    manifest = folder / MANIFEST
+    return _verified(folder, manifest.stat().st_mtime_ns if manifest.is_file() else 0)
+
+
+@lru_cache(maxsize=32)
+def _verified(folder: Path, _: int) -> Bundle:
+    return Bundle.load(folder)

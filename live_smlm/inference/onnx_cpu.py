@@ -1,0 +1,59 @@
+"""ONNX Runtime on the processor: the one that is always there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import ClassVar
+
+from live_smlm.core import F32, AnyArray, DeviceKind, EngineContext, require
+from live_smlm.inference.bundle import Bundle
+from live_smlm.inference.runtime import Opened, Precision, RuntimeName, RuntimeSettings
+from live_smlm.inference.stream import Graph, Network, Streamed
+
+_PROVIDER = "CPUExecutionProvider"
+_ERRORS_ONLY = 3
+
+
+class OnnxRuntime:
+    """One thread a lane: lanes share the processor among themselves."""
+
+    name: ClassVar[RuntimeName] = "onnxruntime"
+    device: ClassVar[DeviceKind] = "cpu"
+    precisions: ClassVar[tuple[Precision, ...]] = ("fp32",)
+    needs: ClassVar[tuple[str, ...]] = ("onnxruntime",)
+
+    def unavailable(self, context: EngineContext, precision: Precision) -> str | None:  # noqa: ARG002 - it is always there
+        """Never: it comes with the program."""
+        return None
+
+    @contextmanager
+    def open(
+        self, bundle: Bundle, context: EngineContext, settings: RuntimeSettings
+    ) -> Iterator[Opened]:
+        """See `runtime.Runtime`."""
+        encode = graph(bundle.graph("features")) if bundle.has_encoder else None
+        network = Network(bundle.manifest, graph(bundle.graph("molecules")), encode)
+        identity = f"onnxruntime {version('onnxruntime')} cpu fp32"
+        yield Streamed(network, context.camera, settings, identity)
+
+
+def graph(path: Path) -> Graph:
+    """A graph with one input, in one thread."""
+    import onnxruntime as ort  # noqa: PLC0415 - heavy: loaded where a lane opens
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    session = ort.InferenceSession(path, options, providers=[_PROVIDER])
+    require(
+        session.get_providers() == [_PROVIDER],
+        f"onnxruntime runs {path.name} on {session.get_providers()}, not on {_PROVIDER}; "
+        "install the plain onnxruntime package",
+    )
+    (given,) = session.get_inputs()
+
+    def run(values: F32) -> tuple[AnyArray, ...]:
+        return tuple(session.run(None, {given.name: values}))
+
+    return run

@@ -1,0 +1,95 @@
+"""A network on a processor: raw frames to molecules, a few frames and a window at a time.
+
+Calibrates, pads, cuts into windows, runs the graphs, collects. How a graph
+is run is its runtime's business, which frames are still encoded the ring's.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from live_smlm.core import F32, I64, AnyArray, CameraModel, RawPixels
+from live_smlm.fitting.counts import CountScale, count_scale
+from live_smlm.inference.bundle import Manifest
+from live_smlm.inference.dark import lit_tiles
+from live_smlm.inference.ring import FeatureRing
+from live_smlm.inference.runtime import Peaks, RuntimeSettings
+from live_smlm.inference.slots import joined, molecules_of
+from live_smlm.inference.tiles import Window, padded, shrunk, windows
+
+Graph = Callable[[F32], tuple[AnyArray, ...]]
+"""One input, all outputs."""
+_PIXELS_AT_ONCE = 1 << 18
+"""Pixels that go through a graph together: what lies between its layers stays in the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The graphs of a bundle, ready to run."""
+
+    manifest: Manifest
+    detect: Graph
+    encode: Graph | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Streamed:
+    """`runtime.Opened` on a processor."""
+
+    network: Network
+    camera: CameraModel
+    settings: RuntimeSettings
+    identity: str
+    _scale: CountScale = field(init=False)
+    _extra: F32 = field(init=False)
+    """The camera's own variance, padded like its frames."""
+    _ring: FeatureRing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._scale = count_scale(self.camera)
+        self._extra = padded(self._scale.extra, self.network.manifest.grid)
+        self._ring = FeatureRing(sum(self.network.manifest.halo))
+
+    def __call__(self, pixels: RawPixels, index: I64, /) -> Peaks:
+        """See `runtime.Opened`."""
+        manifest = self.network.manifest
+        halo = sum(manifest.halo)
+        counts = padded((pixels - self._scale.offset) * self._scale.gain, manifest.grid)
+        n = len(pixels) - halo
+        self._ring.begin(pixels, index)
+        parts = []
+        for first, last, window in self._work(counts, n):
+            seen = slice(first, last + halo)
+            parts.append((first, self._peaks(window.cut(counts[seen]), index[seen], window)))
+        self._ring.end(pixels, index)
+        return joined(parts, n)
+
+    def _work(self, counts: F32, n: int) -> Iterator[tuple[int, int, Window]]:
+        """Core frames first … last - 1 and the window to be looked at."""
+        manifest = self.network.manifest
+        shape = counts.shape[1], counts.shape[2]
+        for window in windows(shape, manifest.grid, manifest.margin_px, self.settings.tile_px):
+            step = max(1, _PIXELS_AT_ONCE // (window.shape[0] * window.shape[1]))
+            for first in range(0, n, step):
+                last = min(first + step, n)
+                seen = self._lit(counts[first : last + sum(manifest.halo)], window)
+                if seen is not None:
+                    yield first, last, seen
+
+    def _lit(self, counts: F32, window: Window) -> Window | None:
+        """What of a window must be looked at."""
+        if not self.settings.skip_dark:
+            return window
+        grid = self.network.manifest.grid
+        lit = lit_tiles(window.cut(counts), window.cut(self._extra), grid)
+        return shrunk(window, lit, grid, self.network.manifest.margin_px)
+
+    def _peaks(self, counts: F32, index: I64, window: Window) -> Peaks:
+        """The molecules of a few frames (their context included) in one window."""
+        network = self.network
+        if network.encode is None:
+            slots, crowded = network.detect(counts)
+        else:
+            slots, crowded = network.detect(
+                self._ring.features(window, counts, index, network.encode)
+            )
+        return molecules_of(slots, crowded, self.settings.threshold, window, network.manifest.grid)
