@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from fnmatch import fnmatchcase
 from itertools import groupby
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -115,8 +116,10 @@ def _group(one: AnySet) -> tuple[int, bool, str]:
 
 
 def cell(value: Estimate | None, digits: int, width: int) -> str:
-    text = "-" if value is None else f"{value.value:.{digits}f} ±{value.standard_error:.{digits}f}"
-    return f"{text:>{width}}"
+    if value is None:
+        return f"{'-':>{width}}"
+    bar = f" ±{value.standard_error:.{digits}f}" if isfinite(value.standard_error) else ""
+    return f"{f'{value.value:.{digits}f}{bar}':>{width}}"
 
 
 def rate(value: float | None, width: int) -> str:

@@ -1,8 +1,8 @@
 """What the standard sets are: `python bench/sets.py` prints one table of all of them.
 
 The bound is that of a molecule in the middle of the frame and of z, on for a
-whole frame. `--write DIR` writes the movies of `--seed` as TIFF and their truth
-as CSV, one pair per set, for programs of other houses.
+whole frame. `--write DIR` writes the movies of `--seed` as TIFF, their truth as
+CSV, and cameras and PSFs as the files that `live-smlm localize` takes.
 """
 
 import argparse
@@ -12,10 +12,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-from live_smlm.core import Localizations, from_columns, require
+from live_smlm.core import CameraModel, Localizations, from_columns, require
+from live_smlm.core.camera import MAP_FIELDS
 from live_smlm.evaluate.isolated import ISOLATED, IsolatedSet
 from live_smlm.evaluate.standard import PIXEL_NM, SETS, TEST_SEEDS, StandardSet
 from live_smlm.physics.crlb import Bound
+from live_smlm.physics.psf.files import save
 from live_smlm.store.movies import write_tiff
 from live_smlm.store.tables import write_table
 
@@ -63,6 +65,27 @@ def write(one: AnySet, seed: int, folder: Path) -> None:
     movie = one.movie(seed)
     write_tiff(folder / f"{name}.tif", [movie.frames], camera=one.camera)
     write_table(folder / f"{name}.csv", movie.truth, pixel_size_nm=PIXEL_NM)
+    write_camera(one.camera, folder, f"{one.camera_name}_{one.camera.shape[0]}")
+    save(one.psf, folder / f"{one.psf_name}.toml")
+
+
+def write_camera(camera: CameraModel, folder: Path, name: str) -> None:
+    """The words of `--camera NAME.toml`; maps as NumPy arrays beside it."""
+    words: dict[str, object] = {
+        "kind": '"emccd"' if camera.is_emccd else '"scmos"',
+        "qe": camera.quantum_efficiency,
+        "spurious_e": camera.spurious_e,
+        **({"em_gain": camera.em_gain} if camera.is_emccd else {}),
+    }
+    for field in MAP_FIELDS:
+        value = getattr(camera, field)
+        if np.ndim(value):
+            np.save(folder / f"{name}_{field}.npy", value)
+            words[f"{field}_map"] = f'"{name}_{field}.npy"'
+        else:
+            words[field] = value
+    text = "".join(f"{key} = {value}\n" for key, value in words.items())
+    (folder / f"{name}.toml").write_text(text, encoding="utf-8")
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """The bench scripts start, and do their work on tiny problems."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -8,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from live_smlm.cli import main
 
 BENCH = Path(__file__).parents[1] / "bench"
 NEEDS = {"beads.py": "matplotlib", "fit.py": "picasso"}
@@ -49,6 +53,43 @@ def test_precision_on_few_molecules(tmp_path: Path) -> None:
             if axis in row:
                 # Some 128 molecules or more tell the spread to 6 %.
                 assert 0.7 < row[axis][0] < 1.5
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_accuracy_on_few_frames(tmp_path: Path) -> None:
+    out = tmp_path / "answer.json"
+    told = run("accuracy.py", "--quick", "--engine", "gauss-mle", "--json", str(out))
+    assert "no gates" in told
+    answer = json.loads(out.read_text())
+    rows = {row["set_name"]: row["values"] for row in answer["rows"]}
+    assert len(rows) == len(answer["rows"]) == 36 + 36
+    assert answer["skipped"] == {}
+    assert all(values["recall"] > 0 for values in rows.values())
+    # Of 50 molecules or more: 0.5 is five standard errors.
+    assert 0.5 < rows["astigmatic/pulse/mid/scmos"]["z"] < 1.5
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_command_line_scores_a_standard_set_alike(tmp_path: Path) -> None:
+    name, out = "astigmatic/high/mid/scmos", tmp_path / "answer.json"
+    told = run("sets.py", "--sets", name, "--write", str(tmp_path))
+    assert told.splitlines()[1].startswith(name)
+    movie, found = (
+        str(tmp_path / f"{stem}") for stem in ("astigmatic_high_mid_scmos", "found.csv")
+    )
+    optics = [f"--psf={tmp_path / 'astigmatic.toml'}", f"--camera={tmp_path / 'scmos_64.toml'}"]
+    assert main(["localize", f"{movie}.tif", *optics, "--out", found]) == 0
+    score = ["score", found, f"{movie}.csv", "--min-photons", "400", "--json"]
+    run("accuracy.py", "--engine", "gauss-mle", "--sets", name, "--seeds", "1", "--json", str(out))
+    (row,) = json.loads(out.read_text())["rows"]
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        assert main(score) == 0
+    for key, value in json.loads(printed.getvalue()).items():
+        # Positions in the files have six digits.
+        assert row["values"][key] == pytest.approx(value, rel=1e-3), key
 
 
 @pytest.mark.slow
