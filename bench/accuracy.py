@@ -2,8 +2,9 @@
 
 Each movie is simulated once and goes through every engine that is installed and
 supports it, opened as `live-smlm localize` opens it. Speeds are frames per second of
-processor time; run with OMP_NUM_THREADS=1 for those of one thread. The sets are
-described by `python bench/sets.py`. Exit code 1 if the flagship misses a gate.
+processor time, or of the clock with `--device cuda`; OMP_NUM_THREADS=1 gives those of
+one thread. `python bench/sets.py` describes the sets. Exit code 1 if the flagship
+misses a gate.
 
     python bench/accuracy.py --engine gauss-mle --engine glint --sets 'astigmatic/*'
 """
@@ -11,6 +12,7 @@ described by `python bench/sets.py`. Exit code 1 if the flagship misses a gate.
 import argparse
 import json
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -20,9 +22,17 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from live_smlm.core import EngineContext, FrameBatch, Localizations, require
+from live_smlm.core import (
+    Device,
+    EngineContext,
+    FrameBatch,
+    Localizations,
+    read_device,
+    require,
+)
 from live_smlm.core.files import replacing
 from live_smlm.engines import registry
+from live_smlm.engines.chain import Chain
 from live_smlm.evaluate.comparison import FLAGSHIP, Comparison, Row
 from live_smlm.evaluate.isolated import ISOLATED, IsolatedSet
 from live_smlm.evaluate.precision import Estimate
@@ -51,54 +61,60 @@ def installed() -> list[str]:
 class Contest:
     """What has been run so far: rows, arithmetic, and who could not serve what."""
 
-    def __init__(self, engines: Sequence[str], seeds: Sequence[int], *, quick: bool) -> None:
+    def __init__(
+        self, engines: Sequence[str], seeds: Sequence[int], device: Device, *, quick: bool
+    ) -> None:
         self.rows: list[Row] = []
         self.macs: dict[str, float | None] = dict.fromkeys(engines)
         self.skipped: dict[str, str] = {}
         self._seeds, self._frames = seeds, QUICK_FRAMES if quick else None
+        self._device = device
+        self._clock = time.process_time if device.kind == "cpu" else time.perf_counter
 
     def run(self, sets: Sequence[AnySet]) -> None:
         """All engines on sets that share a camera and a PSF."""
-        context = EngineContext(camera=sets[0].camera, psf=sets[0].psf)
         with ExitStack() as stack:
-            opened = self._opened(stack, context, sets[0])
+            opened = self._opened(stack, sets[0])
             for one in sets:
                 for seed in self._seeds:
                     self.rows += self._compared(one, seed, opened)
                 print(f"{one.name:<32} done", file=sys.stderr, flush=True)
 
-    def _opened(self, stack: ExitStack, context: EngineContext, first: AnySet) -> Opened:
+    def _opened(self, stack: ExitStack, first: AnySet) -> Opened:
         opened: Opened = {}
         warm = first.movie(TUNING_SEEDS[0], WARM_FRAMES).frames
         for text in self.macs:
             chain = registry.chain(text)
+            device = self._device.serving(chain.spec.devices)
+            context = EngineContext(
+                camera=first.camera, psf=first.psf, device=device.kind, device_index=device.index
+            )
             if (reason := chain.unsupported(context)) is not None:
-                self.skipped[f"{text} on {first.psf_name}/*/{first.camera_name}"] = reason
+                self.skipped[f"{text} on {first.psf_name}, {first.camera_name}"] = reason
                 continue
-            single = len(chain.engines) == 1
-            localize = stack.enter_context((chain.engines[0] if single else chain).open(context))
-            opened[text] = localize, chain.spec.halo
-            self._count(text, localize)
+            self._count(text, chain, context)
+            opened[text] = stack.enter_context(chain.open(context)), chain.spec.halo
             for part in chunks(warm, chain.spec.halo):
-                localize(part)
+                opened[text][0](part)
         return opened
 
-    def _count(self, text: str, localize: Localize) -> None:
-        """Multiply-adds per pixel, where the engine runs a bundle that says them."""
-        manifest = getattr(getattr(localize, "bundle", None), "manifest", None)
-        if manifest is not None:
-            self.macs[text] = max(self.macs[text] or 0.0, manifest.macs_per_pixel)
+    def _count(self, text: str, chain: Chain, context: EngineContext) -> None:
+        """Multiply-adds per pixel of the bundle, where the engine runs one."""
+        for engine in chain.engines:
+            if (bundle := getattr(engine, "bundle", None)) is not None:
+                macs = bundle(context).manifest.macs_per_pixel
+                self.macs[text] = max(self.macs[text] or 0.0, macs)
 
     def _compared(self, one: AnySet, seed: int, opened: Opened) -> Iterator[Row]:
         movie = one.movie(seed, self._frames)
         for text, (localize, halo) in opened.items():
-            trial = run(localize, movie.frames, halo)
+            trial = run(localize, movie.frames, halo, self._clock)
             yield Row(
                 engine=text,
                 set_name=one.name,
                 seed=seed,
                 frames=len(movie.frames),
-                cpu_s=trial.cpu_s,
+                seconds=trial.seconds,
                 values=one.judge(trial.found, movie),
             )
 
@@ -175,10 +191,18 @@ def keep(path: Path, contest: Contest, seeds: Sequence[int]) -> None:
         "seeds": list(seeds),
         "macs_per_pixel": contest.macs,
         "skipped": contest.skipped,
-        "rows": [asdict(row) for row in contest.rows],
     }
+    rows = ",\n".join(json.dumps(shortened(asdict(row))) for row in contest.rows)
+    head = json.dumps(answer, indent=1).removesuffix("\n}")
     with replacing(path) as draft:
-        draft.write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
+        draft.write_text(f'{head},\n "rows": [\n{rows}\n]}}\n', encoding="utf-8")
+
+
+def shortened(value: Any) -> Any:
+    """Six digits of every number."""
+    if isinstance(value, dict):
+        return {key: shortened(inner) for key, inner in value.items()}
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def main() -> int:
@@ -189,6 +213,7 @@ def main() -> int:
     parser.add_argument("--sets", action="append", metavar="PATTERN", help="of names; again")
     parser.add_argument("--seeds", type=int, default=len(TEST_SEEDS), help="movies of each set")
     parser.add_argument("--tuning", action="store_true", help="seeds that are never scored on")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N, for those that can")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep every row there")
     parser.add_argument("--quick", action="store_true", help="a few frames; gates do not count")
     options = parser.parse_args()
@@ -196,7 +221,8 @@ def main() -> int:
     most = len(known)
     require(1 <= options.seeds <= most, f"--seeds is {options.seeds}; give 1 to {most}")
     seeds = list(known[: 1 if options.quick else options.seeds])
-    contest = Contest(options.engine or installed(), seeds, quick=options.quick)
+    engines, device = options.engine or installed(), read_device(options.device)
+    contest = Contest(engines, seeds, device, quick=options.quick)
     for _, sets in groupby(chosen(options.sets or ["*"]), key=_group):
         contest.run(list(sets))
     told = Comparison(contest.rows, contest.macs)

@@ -35,7 +35,7 @@ class Row:
     set_name: str
     seed: int
     frames: int
-    cpu_s: float
+    seconds: float
     values: Values
 
     @property
@@ -108,9 +108,9 @@ class Comparison:
         return mean(None if m is None else m.value for m in means)
 
     def speed(self, engine: str, sets: Sequence[str]) -> float | None:
-        """Frames per second of processor time."""
+        """Frames per second, over all movies of the sets."""
         rows = [r for r in self.rows if r.engine == engine and r.set_name in sets]
-        seconds = sum(r.cpu_s for r in rows)
+        seconds = sum(r.seconds for r in rows)
         return sum(r.frames for r in rows) / seconds if seconds > 0 else None
 
     def relative_speed(self, engine: str, sets: Sequence[str]) -> float | None:

@@ -20,16 +20,24 @@ class Trial:
     """What an engine found, and what that cost."""
 
     found: Localizations
-    cpu_s: float
-    """Processor time of all threads: on a busy machine, what one idle core would have taken."""
+    seconds: float
 
 
-def run(localize: Localize, frames: FrameBatch, halo: tuple[int, int]) -> Trial:
-    """All molecules of a movie."""
+def run(
+    localize: Localize,
+    frames: FrameBatch,
+    halo: tuple[int, int],
+    clock: Callable[[], float] = time.process_time,
+) -> Trial:
+    """All molecules of a movie.
+
+    By default the seconds are processor time of all threads: on a busy machine,
+    what one idle core would have taken. For a GPU give `time.perf_counter`.
+    """
     parts = list(chunks(frames, halo))
-    began = time.process_time()
+    began = clock()
     found = [localize(part) for part in parts]
-    return Trial(concatenate(found), time.process_time() - began)
+    return Trial(concatenate(found), clock() - began)
 
 
 def chunks(frames: FrameBatch, halo: tuple[int, int]) -> Iterator[FrameBatch]:

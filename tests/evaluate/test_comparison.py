@@ -10,9 +10,9 @@ from live_smlm.evaluate.standard import Values
 HIGH, LOW, PULSE = "2d/high/mid/scmos", "2d/low/mid/scmos", "2d/pulse/mid/scmos"
 
 
-def rows(engine: str, set_name: str, *values: Values, cpu_s: float = 1.0) -> list[Row]:
+def rows(engine: str, set_name: str, *values: Values, seconds: float = 1.0) -> list[Row]:
     return [
-        Row(engine=engine, set_name=set_name, seed=k, frames=100, cpu_s=cpu_s, values=v)
+        Row(engine=engine, set_name=set_name, seed=k, frames=100, seconds=seconds, values=v)
         for k, v in enumerate(values)
     ]
 
@@ -50,7 +50,7 @@ def test_overall_takes_its_error_from_the_seeds_not_the_sets() -> None:
 
 
 def test_speeds_are_over_the_baseline_of_the_run() -> None:
-    both = [*rows("gauss-mle", LOW, {}, {}, cpu_s=2.0), *rows("glint:threshold=0.5", LOW, {})]
+    both = [*rows("gauss-mle", LOW, {}, {}, seconds=2.0), *rows("glint:threshold=0.5", LOW, {})]
     told = Comparison(both, {"gauss-mle": None, "glint:threshold=0.5": 5e4})
     assert told.speed("gauss-mle", [LOW]) == 50
     assert told.relative_speed("glint:threshold=0.5", [LOW]) == 2

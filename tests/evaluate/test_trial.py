@@ -36,12 +36,17 @@ def test_context_is_as_long_as_the_movie_allows() -> None:
     assert [int(part.index[0]) for part in parts] == [10, 25, 41]
 
 
+def test_time_is_counted_by_the_clock_that_is_given() -> None:
+    ticks = iter([3.0, 5.5])
+    assert run(seen, MOVIE, (0, 0), lambda: next(ticks)).seconds == 2.5
+
+
 def test_processor_time_is_counted() -> None:
     def work(batch: FrameBatch) -> Localizations:
         sum(range(100_000))
         return seen(batch)
 
-    assert run(work, MOVIE, (0, 0)).cpu_s > 0
+    assert run(work, MOVIE, (0, 0)).seconds > 0
 
 
 def test_a_part_of_a_movie_is_refused() -> None:
