@@ -22,6 +22,7 @@ from live_smlm.cli import (
     score,
     settings,
     simulate,
+    train,
     watch,
     worker,
 )
@@ -51,6 +52,7 @@ app.command("localize")(localize.localize)
 app.command("score")(score.score)
 app.command("engines")(engines.engines)
 app.command("calibrate")(calibrate.calibrate)
+app.command("train")(train.train)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,133 @@
+"""From a trained network to the files of a bundle.
+
+Alone knows how a network becomes ONNX: two graphs where frames are encoded one
+by one, else one; normalisation and extraction in 32 bits, and in the short
+form all that lies between in 16.
+"""
+
+import copy
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from live_smlm.training.extraction import GRID, Extraction
+from live_smlm.training.network import AnyNetwork, Scales
+
+_OPSET = 17
+_SIDE = 2 * GRID
+_TRIAL_FRAMES = 4
+
+
+class _Features(nn.Module):
+    def __init__(self, network: AnyNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, frames: Tensor) -> Tensor:
+        encoded: Tensor = self.network.encode(frames.unsqueeze(1))
+        return encoded
+
+
+class _Molecules(nn.Module):
+    def __init__(self, network: AnyNetwork, extraction: Extraction) -> None:
+        super().__init__()
+        self.network, self.extraction = network, extraction
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        if not self.network.encodes:
+            features = self.network.encode(features.unsqueeze(1))
+        context = sum(self.network.halo)
+        n = features.shape[0] - context
+        window = torch.cat([features[k : n + k] for k in range(context + 1)], 1)
+        molecules, crowded = self.extraction(self.network.fuse(window).float())
+        return molecules, crowded
+
+
+def files(network: AnyNetwork, scales: Scales, axes: int) -> dict[str, bytes]:
+    """Weights and graphs by file name; the network itself is left as it is."""
+    held: dict[str, bytes] = {}
+    weights = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    held["weights.safetensors"] = save(weights)
+    for ending, exact in ((".onnx", True), (".fp16.onnx", False)):
+        stages = _stages(network, scales, axes, exact=exact)
+        for name, (module, example) in stages.items():
+            held[name + ending] = _onnx(module, example, name)
+    return held
+
+
+def _stages(
+    network: AnyNetwork, scales: Scales, axes: int, *, exact: bool
+) -> dict[str, tuple[nn.Module, Tensor]]:
+    """The graphs by name, with an input as they will get it."""
+    ours = copy.deepcopy(network).cpu().eval()
+    ours.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload] # torch takes it
+    if not exact:
+        ours.shorten()
+    frames = torch.rand(_TRIAL_FRAMES, _SIDE, _SIDE) * 100
+    molecules = _Molecules(ours, Extraction(scales, axes))
+    if not ours.encodes:
+        return {"molecules": (molecules, frames)}
+    features = _Features(ours)
+    with torch.no_grad():
+        encoded = features(frames)
+    return {"features": (features, frames), "molecules": (molecules, encoded)}
+
+
+def _onnx(module: nn.Module, example: Tensor, stage: str) -> bytes:
+    """One graph; number of frames, height and width stay open."""
+    given = "frames" if example.ndim == 3 else "features"
+    open_axes = {0: "n", example.ndim - 2: "h", example.ndim - 1: "w"}
+    if stage == "features":
+        names, axes = ["features"], {given: open_axes, "features": {0: "n", 2: "h", 3: "w"}}
+    else:
+        names = ["molecules", "crowded"]
+        axes = {
+            given: open_axes,
+            "molecules": {0: "m", 1: "tiles"},
+            "crowded": {0: "m", 1: "tiles"},
+        }
+    buffer = io.BytesIO()
+    with _quiet(), torch.no_grad():
+        torch.onnx.export(
+            module,
+            (example,),
+            buffer,  # type: ignore[arg-type] # the exporter that is asked for takes it
+            input_names=[given],
+            output_names=names,
+            dynamic_axes=axes,
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+    return buffer.getvalue()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's remarks on shapes that are meant to be constants."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def macs_per_pixel(network: AnyNetwork) -> float:
+    """Multiply-adds of all convolutions per pixel of a frame that is encoded once."""
+    total = 0
+
+    def count(module: nn.Module, _: object, output: Tensor) -> None:
+        nonlocal total
+        if isinstance(module, nn.Conv2d):
+            total += output[0].numel() * module.weight[0].numel()
+
+    ours = copy.deepcopy(network).cpu().eval()
+    hooks = [module.register_forward_hook(count) for module in ours.modules()]
+    with torch.no_grad():
+        encoded = ours.encode(torch.zeros(1, 1, _SIDE, _SIDE))
+        ours.fuse(torch.cat([encoded] * (sum(ours.halo) + 1), 1))
+    for hook in hooks:
+        hook.remove()
+    return total / _SIDE**2

@@ -1,0 +1,130 @@
+"""The end of a training: the threshold, the files, the scores, the bundle.
+
+The threshold is chosen on held-out movies of the scene. Scores are those of
+the written bundle, run as any engine is, on the standard sets whose camera and
+PSF it fits.
+"""
+
+import dataclasses
+import importlib.metadata
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from live_smlm.core import EngineContext
+from live_smlm.evaluate import trial
+from live_smlm.evaluate.standard import SETS, TEST_SEEDS, StandardSet
+from live_smlm.fitting.counts import count_scale
+from live_smlm.inference.bundle import Bundle, Manifest, write_bundle
+from live_smlm.inference.envelope import Envelope
+from live_smlm.inference.model_engine import ModelEngine
+from live_smlm.training.export import files, macs_per_pixel
+from live_smlm.training.extraction import GRID, SLOTS
+from live_smlm.training.held_out import HeldOut, held_out
+from live_smlm.training.scene import Scene
+from live_smlm.training.trainer import Trained, Training
+
+_BATCHES = 16
+_BRIGHT_SPREADS = 2.0
+_TOLD = ("jaccard", "rmse_lateral_nm", "rmse_axial_nm", "efficiency", "pull_std_x", "pull_std_z")
+
+
+def finish(trained: Trained, training: Training, out: Path, command: str) -> Bundle:
+    """Write the bundle, score it, and write it again with its scores."""
+    network, scene = trained.network, training.scene
+    look = held_out(network, trained.scales, scene, _BATCHES, torch.device(training.device))
+    manifest = Manifest(
+        name=out.name,
+        architecture=training.architecture,
+        axes=scene.axes,
+        halo=network.halo,
+        grid=GRID,
+        slots=SLOTS,
+        threshold=look.best_threshold(),
+        margin_px=network.margin_px,
+        macs_per_pixel=macs_per_pixel(network),
+        envelope=envelope(scene),
+        provenance=_provenance(trained, training, command),
+    )
+    held = files(network, trained.scales, scene.axes)
+    bundle = write_bundle(out, manifest, held, scene.psf)
+    scores = {"held out": _held_out_scores(look, manifest.threshold), **standard_scores(bundle)}
+    scored = dataclasses.replace(manifest, provenance={**manifest.provenance, "scores": scores})
+    return write_bundle(out, scored, held, scene.psf)
+
+
+def envelope(scene: Scene) -> Envelope:
+    """What a network trained on this scene has seen."""
+    bright = scene.effective(scene.photons)[1] * np.exp(_BRIGHT_SPREADS * scene.spread)
+    noise = [float(np.sqrt(np.median(count_scale(c).extra))) for c in scene.cameras]
+    return Envelope(
+        pixel_size_nm=(scene.pixel_size_nm, scene.pixel_size_nm),
+        z_nm=scene.z_nm,
+        density_per_um2=scene.density_per_um2,
+        photons=(scene.label_photons, float(bright)),
+        background=scene.effective(scene.background),
+        read_noise=(min(noise), max(noise)),
+        psf=scene.psf.describe(),
+    )
+
+
+def standard_scores(bundle: Bundle) -> dict[str, Any]:
+    """By standard set: the numbers of the first test movie."""
+    engine = ModelEngine(
+        name=bundle.manifest.architecture, package="live_smlm", model=str(bundle.folder)
+    )
+    scores = {}
+    for standard in SETS:
+        context = EngineContext(camera=standard.camera, psf=standard.psf)
+        if engine.unsupported(context) is None:
+            scores[standard.name] = _scored(engine, context, standard)
+    return scores
+
+
+def _scored(engine: ModelEngine, context: EngineContext, standard: StandardSet) -> dict[str, Any]:
+    movie = standard.movie(TEST_SEEDS[0])
+    with engine.open(context) as localize:
+        found = trial.run(localize, movie.frames, engine.spec.halo).found
+    return _rounded(standard.judge(found, movie))
+
+
+def _held_out_scores(look: HeldOut, threshold: float) -> dict[str, Any]:
+    return {"loss": round(look.loss, 3), **_rounded(look.at(threshold).as_dict())}
+
+
+def _rounded(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: None if values.get(k) is None else round(float(values[k]), 4) for k in _TOLD}
+
+
+def _provenance(trained: Trained, training: Training, command: str) -> dict[str, Any]:
+    standing = trained.standing
+    return {
+        "command": command,
+        "seed": training.seed,
+        "steps": standing.step,
+        "minutes": round(standing.seconds / 60, 1),
+        "commit": _commit(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "torch": importlib.metadata.version("torch"),
+        "machine": platform.machine(),
+        "device": training.device,
+        "training": dict(standing.told),
+    }
+
+
+def _commit() -> str:
+    """Of the checkout that this program runs from; "" where it is none."""
+    asked = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607 - the git that the user has
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parent,
+        check=False,
+    )
+    return asked.stdout.strip()

@@ -1,0 +1,126 @@
+"""What a trainable network is, and how its answer is written down.
+
+A network encodes each frame by itself and then looks at a window of encoded
+frames; one that wants the frames as they are encodes them to themselves. Its
+answer is ten maps in scaled units; this module alone knows their order.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from live_smlm.core import InputError, require
+
+GROUP = "live_smlm.networks"
+LOGIT, PHOTONS, X, Y, Z, BACKGROUND = 0, 1, 2, 3, 4, 9
+SIGMAS = slice(5, 9)
+"""Of photons, x, y, z, in this order, as the means in 1 to 4."""
+MAPS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """What 1 means in a network's input and in its maps; fixed by the scene it is trained for."""
+
+    photons: float
+    """Effective counts of one unit of the photons' map."""
+    z_nm: float
+    background: float
+    """Effective counts per pixel."""
+    offset: float
+    """Effective counts that are taken from a frame's pixels."""
+    scale: float
+    """Effective counts that are one unit of a frame."""
+    brightest: float
+    """Units of photons that no molecule of the scene exceeds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossWeights:
+    """How the parts of the loss are added up."""
+
+    count: float = 1.0
+    locate: float = 1.0
+    background: float = 1.0
+    presence: float = 0.0
+    """Of the cross entropy of each pixel against whether a molecule is in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a network is trained where nothing else is asked."""
+
+    learning_rate: float = 1.5e-3
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    warm_up: int = 100
+    """Steps."""
+    weights: LossWeights = field(default_factory=LossWeights)
+
+
+class Network(Protocol):
+    """A network; also a `torch.nn.Module`."""
+
+    halo: tuple[int, int]
+    """Frames before and after that it looks at."""
+    margin_px: int
+    """How far a pixel of a frame acts, at most."""
+    encodes: bool
+    """Whether frames are encoded one by one; else `encode` gives them back, normalised."""
+    recipe: Recipe
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """(n, 1, h, w) effective counts → (n, c, h', w')."""
+
+    def fuse(self, window: Tensor) -> Tensor:
+        """(n, (before + 1 + after) c, h', w') → (n, 10, h, w) maps in scaled units."""
+
+    def shorten(self) -> None:
+        """Take 16 bits for all that does not need 32; input and maps stay as they are."""
+
+
+class AnyNetwork(nn.Module):
+    """The type of what `build` gives: a `Network` that is a module."""
+
+    halo: tuple[int, int]
+    margin_px: int
+    encodes: bool
+    recipe: Recipe
+    encode: Any
+    fuse: Any
+    shorten: Any
+
+
+def windows(encoded: Tensor, halo: tuple[int, int]) -> Tensor:
+    """(movies, frames, c, h, w) → (movies x core frames, frames of a window x c, h, w)."""
+    length = encoded.shape[1] - sum(halo)
+    parts = [encoded[:, k : k + length].flatten(0, 1) for k in range(sum(halo) + 1)]
+    # As wide as they are, convolutions want the channels innermost; `cat` keeps that, slices not.
+    parts = [part.contiguous(memory_format=torch.channels_last) for part in parts]
+    return torch.cat(parts, 1)
+
+
+def maps(network: AnyNetwork, frames: Tensor) -> Tensor:
+    """(movies, frames, h, w) effective counts → (movies x core frames, 10, h, w)."""
+    encoded = network.encode(frames.flatten(0, 1).unsqueeze(1))
+    encoded = encoded.unflatten(0, frames.shape[:2])
+    answer: Tensor = network.fuse(windows(encoded, network.halo))
+    return answer
+
+
+def build(name: str, scales: Scales, options: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """A fresh network of a registered architecture, its weights drawn from torch's generator."""
+    found = {point.name: point for point in entry_points(group=GROUP)}
+    require(
+        name in found,
+        f"no network is called {name!r}; there are {', '.join(sorted(found)) or 'none'}",
+    )
+    try:
+        return found[name].load()(scales, **options)
+    except (ImportError, TypeError) as error:
+        raise InputError(f"network {name!r} cannot be made: {error}") from error
