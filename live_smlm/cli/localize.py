@@ -7,7 +7,17 @@ import typer
 
 from live_smlm import config
 from live_smlm.cli.progress import progress
-from live_smlm.cli.words import Camera, Device, Json, PixelNm, Threads, lanes, tell
+from live_smlm.cli.words import (
+    Camera,
+    Device,
+    Json,
+    PixelNm,
+    Shadow,
+    Threads,
+    lanes,
+    tell,
+    trust_words,
+)
 from live_smlm.engines import registry
 from live_smlm.session import RunPlan
 from live_smlm.session.device import AUTO, choose, told
@@ -33,6 +43,7 @@ def localize(
     out: Annotated[
         Path | None, typer.Option("--out", help="Table; the ending tells its format")
     ] = None,
+    shadow: Shadow = None,
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
@@ -48,6 +59,7 @@ def localize(
         psf=model,
         device=at,
         device_why=why,
+        shadow=shadow is not False,
         lanes=lanes(threads),
         ring_mb=RING_MB,
     )
@@ -61,5 +73,6 @@ def localize(
         "seconds": round(outcome.seconds, 4),
         "Mpixel/s": round(outcome.rate_mpx_s, 3),
         "device": told(plan),
+        "trust": trust_words(outcome.trust),
     }
     tell(answer, as_json=as_json)

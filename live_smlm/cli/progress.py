@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.progress import Progress, TaskID, TextColumn
 
-from live_smlm.cli.words import console
+from live_smlm.cli.words import console, trust_words
 from live_smlm.pipeline.outcomes import Event, Localized
 
 _EVERY_S = 0.2
@@ -48,7 +48,7 @@ def _said(state: dict[str, Any]) -> str:
     return (
         f"{state['frames_s']:.0f} frames/s, {state['molecules']} molecules, lag p99 {lag}, "
         f"waiting {state['waiting']}, deferred {state['deferred']}, shed {state['shed']}, "
-        f"lost {state['lost']}{simulated}"
+        f"lost {state['lost']}, trust {trust_words(state['trust'])}{simulated}"
     )
 
 

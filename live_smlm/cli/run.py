@@ -12,7 +12,7 @@ import typer
 
 from live_smlm import config
 from live_smlm.cli.progress import progress
-from live_smlm.cli.words import Device, Json, tell
+from live_smlm.cli.words import Device, Json, Shadow, tell, trust_words
 from live_smlm.config import RunConfig
 from live_smlm.core import FrameSource, InputError
 from live_smlm.engines import registry
@@ -45,6 +45,7 @@ def run(
     frames: Annotated[int | None, typer.Option(help="End after so many frames")] = None,
     seconds: Annotated[float | None, typer.Option(help="End after so many seconds")] = None,
     record: Annotated[bool | None, typer.Option(help="Keep the raw movie")] = None,
+    shadow: Shadow = None,
     overload: Annotated[str | None, typer.Option(help="wait, defer, thin or fallback")] = None,
     fallback: Annotated[str | None, typer.Option(help="Faster engine")] = None,
     topology: Annotated[str | None, typer.Option(help="threads, processes or none")] = None,
@@ -102,6 +103,7 @@ def plan_of(chosen: RunConfig, psf: Any, *, can_wait: bool) -> RunPlan:
         psf=psf,
         device=device,
         device_why=why,
+        shadow=chosen.shadow,
         fallback=chosen.fallback,
         topology=_of(Topology, chosen.topology, "topology"),
         workers=chosen.workers,
@@ -129,6 +131,7 @@ def summary(folder: Path, outcome: Outcome) -> dict[str, Any]:
         "shed": tally.shed,
         "lost": tally.lost,
         "molecules": outcome.molecules,
+        "trust": trust_words(outcome.trust),
         "latency_ms_p50": outcome.latency_ms["p50"],
         "latency_ms_p99": outcome.latency_ms["p99"],
         "rate_mpx_s": round(outcome.rate_mpx_s, 3),

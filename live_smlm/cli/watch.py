@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 import zmq
 
-from live_smlm.cli.words import Json
+from live_smlm.cli.words import Json, trust_words
 from live_smlm.core import InputError
 from live_smlm.transport.codec import Envelope, MalformedError
 from live_smlm.transport.endpoints import connected, read_keys, receive
@@ -51,5 +51,7 @@ def _show(message: Envelope, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(values), flush=True)  # noqa: T201 - the command line speaks
         return
+    if message.kind == "state":
+        values["trust"] = trust_words(values["trust"])
     said = ", ".join(f"{name} {value}" for name, value in values.items() if name != "kind")
     print(f"{message.kind}: {said}", flush=True)  # noqa: T201 - as above

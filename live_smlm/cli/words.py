@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 from rich.console import Console
@@ -21,6 +21,9 @@ Seed: TypeAlias = Annotated[int, typer.Option("--seed", help="The same seed, the
 Device: TypeAlias = Annotated[
     str | None, typer.Option("--device", help="cpu, cuda, cuda:N or auto (and it is said which)")
 ]
+Shadow: TypeAlias = Annotated[
+    bool | None, typer.Option("--shadow/--no-shadow", help="Fit a few molecules again to compare")
+]
 Threads: TypeAlias = Annotated[int, typer.Option("--threads", help="Lanes; 0: one per core")]
 
 MOST_LANES = 256
@@ -36,6 +39,15 @@ def lanes(threads: int) -> int:
         f"number of lanes is {threads}; give 1 to {MOST_LANES}, or 0 for one per core",
     )
     return threads or os.cpu_count() or 1
+
+
+def trust_words(trust: Mapping[str, Any]) -> str:
+    """The verdict in a line; alarms by name and value, or why nothing is checked."""
+    if trust["alarms"]:
+        said = (f"{alarm['name']} {alarm['value']:.3g}" for alarm in trust["alarms"])
+        return f"ALARM: {', '.join(said)}"
+    why = {"too early": trust["shadow"], "not checked": trust["shadow"]}.get(trust["verdict"])
+    return trust["verdict"] if why is None else f"{trust['verdict']} ({why})"
 
 
 def tell(answer: Mapping[str, object], *, as_json: bool) -> None:

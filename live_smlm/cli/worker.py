@@ -13,6 +13,7 @@ import typer
 from live_smlm.cli.words import Device, console
 from live_smlm.core import require
 from live_smlm.engines import registry
+from live_smlm.fitting.shadow import open_shadow
 from live_smlm.inference.tensorrt_gpu import cuda_missing
 from live_smlm.pipeline.worker import Place, work
 from live_smlm.session.device import AUTO, choose
@@ -48,7 +49,7 @@ def worker(
             keys=pair,
             device=at,
         )
-        work(place, registry.chain, threading.Event())
+        work(place, registry.chain, threading.Event(), open_shadow)
         if once:
             return
         time.sleep(BETWEEN_RUNS_S)

@@ -37,6 +37,10 @@ class RunConfig:
     device: str = _key(
         "auto", "Where engines compute: cpu, cuda, cuda:N; auto: a GPU where the engine can use one"
     )
+    shadow: bool = _key(
+        default=True,
+        text="Fit a few molecules again, live, and raise an alarm where the engine errs",
+    )
     fallback: str | None = _key(None, "Faster engine for overload = fallback")
     overload: str | None = _key(
         None,

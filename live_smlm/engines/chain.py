@@ -1,6 +1,6 @@
 """Engines laid end to end; a chain is itself an engine."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -28,7 +28,7 @@ class Chain:
 
     @property
     def spec(self) -> EngineSpec:
-        """One name, one arrow; the devices that all of the engines know."""
+        """One name, one arrow; the devices and the envelope that all of the engines share."""
         specs = [engine.spec for engine in self.engines]
         devices: tuple[DeviceKind, ...] = specs[0].devices
         for spec in specs[1:]:
@@ -40,6 +40,7 @@ class Chain:
             devices=devices,
             needs=tuple(dict.fromkeys(module for spec in specs for module in spec.needs)),
             halo=specs[0].halo,
+            envelope=_common(specs),
         )
 
     def unsupported(self, context: EngineContext) -> str | None:
@@ -59,3 +60,13 @@ class Chain:
                 return item
 
             yield process
+
+
+def _common(specs: Sequence[EngineSpec]) -> Mapping[str, tuple[float, float]]:
+    """What lies in the envelope of every engine that has one."""
+    common: dict[str, tuple[float, float]] = {}
+    for spec in specs:
+        for name, (low, high) in spec.envelope.items():
+            lowest, highest = common.get(name, (low, high))
+            common[name] = max(low, lowest), min(high, highest)
+    return common

@@ -61,6 +61,11 @@ class Scope:
     area_um2: float
     """Of a frame."""
 
+    @property
+    def blind(self) -> bool:
+        """Whether nothing can be said."""
+        return self.unshadowed is not None and not self.envelope
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
@@ -136,8 +141,7 @@ _NONE: F32 = np.zeros(0, np.float32)
 
 def start(scope: Scope) -> Seen:
     """Before the first frame."""
-    blind = scope.unshadowed is not None and not scope.envelope
-    verdict = Verdict.UNCHECKED if blind else Verdict.EARLY
+    verdict = Verdict.UNCHECKED if scope.blind else Verdict.EARLY
     return Seen(Trust(verdict, shadow=_told(scope, 0)))
 
 
@@ -155,7 +159,7 @@ def fold(seen: Seen, item: Look, scope: Scope) -> Seen:
     """The state after one more chunk."""
     looks = _recent((*seen.looks, item))
     unjudged, total = seen.unjudged + item.frames, seen.total + item.frames
-    if unjudged < EVERY or seen.trust.verdict is Verdict.UNCHECKED:
+    if unjudged < EVERY:
         return Seen(seen.trust, looks, unjudged, total)
     return Seen(judge(looks, total, seen.trust, scope), looks, 0, total)
 
@@ -164,6 +168,8 @@ def judge(looks: tuple[Look, ...], total: int, before: Trust, scope: Scope) -> T
     """The verdict on a window, given the one before."""
     rows = np.concatenate([item.rows for item in looks])
     shadow = _told(scope, len(rows))
+    if scope.blind:
+        return Trust(Verdict.UNCHECKED, shadow=shadow)
     density = mean_of_blocks(
         np.array([item.molecules / scope.area_um2 for item in looks]),
         np.array([float(item.frames) for item in looks]),

@@ -82,12 +82,12 @@ class Collector:
 
     def _take(self, outcome: Localized | Settled | Event) -> None:
         if isinstance(outcome, Event):
-            self._tell(outcome)
+            self.tell(outcome)
             return
         if isinstance(outcome, Settled):
             last = outcome.first + outcome.count - 1
             detail = f"frames {outcome.first} to {last}: {outcome.reason}"
-            self._tell(Event(outcome.fate.value, detail))
+            self.tell(Event(outcome.fate.value, detail))
         for ready in self._order.push(outcome.first, outcome.count, outcome):
             if isinstance(ready, Localized):
                 self._keep(ready)
@@ -113,7 +113,7 @@ class Collector:
                 )
             except OSError as error:
                 if not told:
-                    self._tell(Event("store failed", f"{error}; trying again"))
+                    self.tell(Event("store failed", f"{error}; trying again"))
                     told = True
                 if time.monotonic() - started > STORE_PATIENCE_S:
                     self._break(f"localizations cannot be stored: {error}")
@@ -127,10 +127,11 @@ class Collector:
         """Nothing more will be stored; say so once, and ask for the end."""
         if self.broken is None:
             self.broken = why
-            self._tell(Event("store broken", why))
+            self.tell(Event("store broken", why))
             self.give_up(why)
 
-    def _tell(self, event: Event) -> None:
+    def tell(self, event: Event) -> None:
+        """Pass an event on to everybody who watches; from the collector's thread only."""
         self._all(lambda watcher: watcher.event(event))
 
     def _tick(self) -> None:
@@ -143,7 +144,7 @@ class Collector:
                 call(watcher)
             except BaseException as error:  # noqa: BLE001 - a terminal that is gone exits, too
                 self.watchers = tuple(w for w in self.watchers if w is not watcher)
-                self._tell(Event("watcher failed", f"{type(watcher).__name__}: {error!r}"))
+                self.tell(Event("watcher failed", f"{type(watcher).__name__}: {error!r}"))
 
 
 def acknowledged(tally: Tally, stored: int, unrecorded: int, *, recorded: bool) -> Tally:

@@ -12,9 +12,11 @@ from live_smlm.core import (
     StreamInfo,
     require,
 )
+from live_smlm.metrics.trust import Scope
 from live_smlm.pipeline.dispatcher import Overload, Plan
 from live_smlm.pipeline.lane import MakeEngine
 from live_smlm.session.device import check_device
+from live_smlm.session.guard import scope
 from live_smlm.session.plan import RunPlan
 from live_smlm.transport import ring as ring_memory
 from live_smlm.transport.endpoints import check_address
@@ -29,6 +31,8 @@ class Prepared:
     ring: RingPlan
     dispatch: Plan
     setup: Setup
+    scope: Scope
+    """What can be checked of the engine while it runs."""
 
 
 def check(info: StreamInfo, plan: RunPlan, make_engine: MakeEngine, *, recorded: bool) -> Prepared:
@@ -54,8 +58,11 @@ def check(info: StreamInfo, plan: RunPlan, make_engine: MakeEngine, *, recorded:
         psf=plan.psf,
         ring=ring,
         device=plan.device,
+        witnessed=plan.shadow,
     )
-    return Prepared(ring, dispatch, setup)
+    spec = engines[0].spec
+    seen = scope(spec, _place(info, plan, spec), shadow=plan.shadow)
+    return Prepared(ring, dispatch, setup, seen)
 
 
 def _engines(

@@ -54,7 +54,13 @@ class _Scribe:
         state = self.session.state()
         counts = {name: state[name] for name in FrameCounts.__dataclass_fields__}
         try:
-            self.record.update(Progress(frames=FrameCounts(**counts), molecules=state["molecules"]))
+            self.record.update(
+                Progress(
+                    frames=FrameCounts(**counts),
+                    molecules=state["molecules"],
+                    trust=state["trust"],
+                )
+            )
         except OSError:
             self.unwritten += 1
 
@@ -132,4 +138,5 @@ def progress_of(outcome: Outcome) -> Progress:
         rate_mpx_s=outcome.rate_mpx_s,
         deferred=tuple(outcome.deferred),
         shed=tuple(outcome.shed),
+        trust=outcome.trust,
     )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from live_smlm.core import FrameSource, LiveSource
 from live_smlm.pipeline.collector import Collector
 from live_smlm.pipeline.ledger import Tally
 
@@ -21,6 +22,11 @@ def numbers_of(tally: Tally, collector: Collector, elapsed_s: float) -> dict[str
         "elapsed_s": elapsed_s,
         "latency_ms": latencies_of(collector),
     }
+
+
+def fill_of(source: FrameSource) -> float | None:
+    """Share of the camera's own buffer that waits to be read; None where there is no camera."""
+    return source.status().fill if isinstance(source, LiveSource) else None
 
 
 def latencies_of(collector: Collector) -> dict[str, float | None]:

@@ -3,6 +3,7 @@
 import threading
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from live_smlm.core import CPU, PSF, Device, require
 from live_smlm.pipeline.dispatcher import Overload
@@ -29,6 +30,8 @@ class RunPlan:
     device: Device = CPU
     device_why: str = ""
     """Why this device, where nobody asked for it."""
+    shadow: bool = True
+    """Fit a few of the engine's molecules again, to see whether it may be believed."""
     fallback: str | None = None
     topology: Topology = Topology.THREADS
     workers: int = 1
@@ -64,6 +67,8 @@ class Outcome:
     deferred: list[tuple[int, int]]
     """(first, stop) stream numbers; shed alike."""
     shed: list[tuple[int, int]]
+    trust: dict[str, Any]
+    """Whether the engine may be believed on these data; see `metrics.trust`."""
 
 
 @dataclass(slots=True)

@@ -14,8 +14,9 @@ from typing import Any
 
 import zmq
 
-from live_smlm.core import FrameSource, LiveSource
+from live_smlm.core import FrameSource
 from live_smlm.engines import registry
+from live_smlm.fitting.shadow import open_shadow
 from live_smlm.pipeline import supervisor
 from live_smlm.pipeline.collector import Collector, Store, Watcher, acknowledged
 from live_smlm.pipeline.dispatcher import Dispatcher
@@ -25,10 +26,12 @@ from live_smlm.pipeline.lane import MakeEngine
 from live_smlm.pipeline.ledger import Fate, Tally
 from live_smlm.pipeline.publisher import Publisher
 from live_smlm.pipeline.recorder import Raw, Recorder
+from live_smlm.pipeline.witness import MakeWitness
 from live_smlm.pipeline.worker import Place
 from live_smlm.session.check import check
 from live_smlm.session.device import told
-from live_smlm.session.numbers import latencies_of, numbers_of
+from live_smlm.session.guard import Guard
+from live_smlm.session.numbers import fill_of, latencies_of, numbers_of
 from live_smlm.session.plan import Control, Outcome, RunPlan, Topology
 from live_smlm.store.record import Finish
 from live_smlm.transport import ring as ring_memory
@@ -54,6 +57,7 @@ class Session:
     watchers: tuple[Watcher, ...] = ()
     control: Control = field(default_factory=Control)
     make_engine: MakeEngine = registry.chain
+    make_witness: MakeWitness = open_shadow
     started: Callable[["Session"], None] = lambda _: None
     """Called once workers are ready and addresses known, before the first frame."""
     status_address: str = ""
@@ -61,6 +65,7 @@ class Session:
     _hub: Hub = field(init=False)
     _collector: Collector = field(init=False)
     _feed: Feed = field(init=False)
+    _guard: Guard = field(init=False)
     _recorder: Recorder | None = field(init=False, default=None)
     _reason: tuple[Finish, str] | None = field(init=False, default=None)
     _since_s: float = field(init=False, default=0.0)
@@ -72,6 +77,7 @@ class Session:
         ready = check(self.source.info, self.plan, self.make_engine, recorded=recorded)
         with zmq.Context() as context, ring_memory.create(ready.ring) as ring:
             self._hub = Hub(Dispatcher(ready.dispatch), ring, ready.setup)
+            self._guard = Guard(ready.scope)
             self._feed = Feed(self.source, self._hub, self.plan.most_frames)
             self._recorder = None if self.raw is None else Recorder(self._hub, self.raw)
             return self._served(context)
@@ -85,17 +91,14 @@ class Session:
             "source": self.source.info.name,
             "engine": self.plan.engine,
             "device": told(self.plan),
-            "camera_fill": self._fill(),
+            "camera_fill": fill_of(self.source),
             "refused": self._feed.refused,
             "lanes": self._hub.lanes,
             "overload": self.plan.overload.value,
             "stopping": self.control.stopping,
+            "trust": self._guard.state(),
             **numbers,
         }
-
-    def _fill(self) -> float | None:
-        """Share of the camera's own buffer that waits to be read."""
-        return self.source.status().fill if isinstance(self.source, LiveSource) else None
 
     def _served(self, context: "zmq.Context[zmq.Socket[bytes]]") -> Outcome:
         """With sockets, workers and threads around the run itself."""
@@ -109,8 +112,9 @@ class Session:
         ):
             self.status_address = status.getsockopt_string(zmq.LAST_ENDPOINT)
             publisher = Publisher(status, self.state)
-            watchers = (*self.watchers, publisher)
+            watchers = (self._guard, *self.watchers, publisher)
             self._collector = Collector(self._hub.outcomes, self.store, watchers, self._give_up)
+            self._guard.tell = self._collector.tell
             with self._working():
                 self._watch()
             publisher.finish()
@@ -158,9 +162,9 @@ class Session:
             for number in range(self.plan.workers)
         ]
         if self.plan.topology is Topology.THREADS:
-            return supervisor.threads(places, self.make_engine)
+            return supervisor.threads(places, self.make_engine, self.make_witness)
         if self.plan.topology is Topology.PROCESSES:
-            return supervisor.processes(places, make_engines, self._hub)
+            return supervisor.processes(places, make_engines, self._hub, self.make_witness)
         return contextlib.nullcontext()
 
     def _watch(self) -> None:
@@ -290,4 +294,5 @@ class Session:
             seconds=self._elapsed_s,
             deferred=deferred,
             shed=ledger.ranges(Fate.SHED),
+            trust=self._guard.state(),
         )

@@ -82,6 +82,8 @@ class Progress:
     deferred: tuple[tuple[int, int], ...] = ()
     """Stream numbers (first, stop)."""
     shed: tuple[tuple[int, int], ...] = ()
+    trust: Mapping[str, Any] = field(default_factory=dict)
+    """Whether the engine may be believed: verdict, alarms and the numbers behind them."""
 
 
 class RunRecord:
@@ -149,6 +151,7 @@ class RunRecord:
             "molecules": so_far.molecules,
             "latency_ms": {key: so_far.latency_ms.get(key) for key in ("p50", "p99")},
             "rate_mpx_s": so_far.rate_mpx_s,
+            "trust": so_far.trust,
             "engine": about.engine,
             "device": about.device,
             "source": about.source,

@@ -52,7 +52,8 @@ def test_simulate_localize_score(
     out = tmp_path / "found.csv"
     psf = ("--psf", "gaussian:sigma_nm=130")
     told = said(capsys, "localize", str(movie), "--camera", CAMERA, *psf, "--out", str(out))
-    assert told.keys() == {"molecules", "frames", "seconds", "Mpixel/s"}
+    assert told.keys() == {"molecules", "frames", "seconds", "Mpixel/s", "device", "trust"}
+    assert told["trust"].startswith("too early")
     assert told["frames"] == 20
     assert told["molecules"] == len(read_table(out))
     scored = said(capsys, "score", str(out), str(movie.with_name("truth.csv")))

@@ -1,0 +1,88 @@
+"""Who watches a run's engine: folds what the lanes' witnesses say, and tells when trust changes.
+
+The verdict is `metrics.trust`'s; here is where it meets a run, its events and its state.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from live_smlm.core import EngineContext, EngineSpec
+from live_smlm.fitting.shadow import COLUMNS, unshadowed
+from live_smlm.inference.envelope import photon_ranges
+from live_smlm.metrics import trust
+from live_smlm.metrics.trust import Alarm, Scope, Seen
+from live_smlm.pipeline.outcomes import Event, Localized
+
+OFF = "switched off"
+
+
+def scope(spec: EngineSpec, place: EngineContext, *, shadow: bool) -> Scope:
+    """What can be checked of this engine in this place."""
+    rows, columns = place.camera.shape
+    return Scope(
+        envelope=photon_ranges(spec.envelope, place.camera),
+        unshadowed=unshadowed(place) if shadow else OFF,
+        alone=spec.halo == (0, 0),
+        area_um2=rows * columns * (place.camera.pixel_size_nm / 1000) ** 2,
+    )
+
+
+@dataclass(slots=True)
+class Guard:
+    """A watcher from the collector's thread; what a fallback engine answers is not judged."""
+
+    scope: Scope
+    tell: Callable[[Event], None] = lambda _: None
+    """To everybody who watches the run."""
+    seen: Seen = field(init=False)
+    _engine_s: float = 0.0
+    _shadow_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.seen = trust.start(self.scope)
+
+    def frames(self, localized: Localized) -> None:
+        """Fold a chunk in; tell of alarms that are new, and of those that are over."""
+        if localized.fallback:
+            return
+        if localized.unwitnessed is not None:
+            self._fall_silent(localized.unwitnessed)
+        rows = localized.evidence
+        if rows is not None and rows.shape[1] != len(COLUMNS):
+            self._fall_silent(f"a lane said {rows.shape[1]} numbers, not {len(COLUMNS)}")
+        self._engine_s += localized.seconds[0]
+        self._shadow_s += localized.seconds[1]
+        if rows is None or self.scope.unshadowed is not None:
+            rows = trust.NO_ROWS
+        before = self.seen.trust.alarms
+        item = trust.look(localized.count, localized.molecules, rows)
+        self.seen = trust.fold(self.seen, item, self.scope)
+        self._tell_changes(before, self.seen.trust.alarms)
+
+    def event(self, event: Event) -> None:
+        """Nothing to judge."""
+
+    def tick(self) -> None:
+        """Nothing to do."""
+
+    def state(self) -> dict[str, Any]:
+        """The verdict as plain values, with the share of the lanes' time that the shadow took."""
+        said = self.seen.trust.as_dict()
+        busy = self._engine_s + self._shadow_s
+        share = {"shadow_share": round(self._shadow_s / busy, 4)} if busy else {}
+        return {**said, "numbers": {**said["numbers"], **share}}
+
+    def _fall_silent(self, why: str) -> None:
+        """Go on without the shadow: what it can no longer say must not stand as said."""
+        self.scope = replace(self.scope, unshadowed=f"the shadow fit failed: {why}")
+        self.tell(Event("shadow failed", why))
+
+    def _tell_changes(self, before: tuple[Alarm, ...], after: tuple[Alarm, ...]) -> None:
+        known, now = {alarm.name for alarm in before}, {alarm.name for alarm in after}
+        for alarm in after:
+            if alarm.name not in known:
+                self.tell(Event("alarm", str(alarm)))
+        for alarm in before:
+            if alarm.name not in now:
+                self.tell(Event("alarm over", alarm.name))
