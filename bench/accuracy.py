@@ -177,12 +177,12 @@ def verdict(told: Comparison) -> bool:
     if not gates:
         print(f"\nno gates: {FLAGSHIP} was not run")
     for gate in gates:
-        name, margin = gate.closest
+        name, margin = gate.least
         share = f"{len(gate.margins) - len(gate.missed)} of {len(gate.margins)}"
         word = "MISSED" if gate.missed else "met"
-        print(f"{word:<7} {gate.name}: {share}, closest {name} by {margin:+.3g}")
+        print(f"{word:<7} {gate.name}: {share}, least {margin:+.3g} on {name}")
         for missed in gate.missed:
-            print(f"          {missed} by {gate.margins[missed]:+.3g}")
+            print(f"{'':<8}{missed}: {gate.margins[missed]:+.3g}")
     return not any(gate.missed for gate in gates)
 
 

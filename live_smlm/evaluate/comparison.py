@@ -51,6 +51,7 @@ class Gate:
 
     name: str
     margins: Mapping[str, float]
+    """Minus infinity where the value is not defined or the set not served."""
 
     @property
     def missed(self) -> tuple[str, ...]:
@@ -58,7 +59,7 @@ class Gate:
         return tuple(name for name, margin in self.margins.items() if not margin >= 0)
 
     @property
-    def closest(self) -> tuple[str, float]:
+    def least(self) -> tuple[str, float]:
         """The set with the least margin."""
         return min(self.margins.items(), key=lambda item: item[1])
 
@@ -143,15 +144,19 @@ class Comparison:
         return [gate for gate in gates if gate.margins]
 
     def _named(self, name: str) -> str | None:
-        """The engine of that name, whatever its options."""
-        return next((e for e in self.engines if e.split(":")[0] == name), None)
+        """The engine of that name: plain, or else with whatever options."""
+        ours = sorted(e for e in self.engines if e.split(":")[0] == name)
+        return ours[0] if ours else None
 
     def _ahead(self, flagship: str, other: str, lead: float, kinds: tuple[str, ...]) -> Gate:
-        """Efficiency against another engine; without a lead, the error bars count for us."""
+        """Efficiency against another engine; without a lead, the error bars count for us.
+
+        A set that the other serves and the flagship does not is missed.
+        """
         margins = {}
         rival = self._named(other)
         for name in self.sets(*kinds):
-            if rival is None or not self.of(rival, name) or not self.of(flagship, name):
+            if rival is None or not self.of(rival, name):
                 continue
             ours, theirs = (self.mean(e, name, "efficiency") for e in (flagship, rival))
             if theirs is None:

@@ -51,7 +51,9 @@ def test_overall_takes_its_error_from_the_seeds_not_the_sets() -> None:
 
 def test_speeds_are_over_the_baseline_of_the_run() -> None:
     both = [*rows("gauss-mle", LOW, {}, {}, seconds=2.0), *rows("glint:threshold=0.5", LOW, {})]
-    told = Comparison(both, {"gauss-mle": None, "glint:threshold=0.5": 5e4})
+    slow = rows("gauss-mle:joint=true", LOW, {}, seconds=40.0)
+    engines = dict.fromkeys(["gauss-mle:joint=true", "gauss-mle", "glint:threshold=0.5"])
+    told = Comparison([*slow, *both], engines)
     assert told.speed("gauss-mle", [LOW]) == 50
     assert told.relative_speed("glint:threshold=0.5", [LOW]) == 2
     assert told.relative_speed("glint:threshold=0.5", [HIGH]) is None
@@ -66,7 +68,15 @@ def test_a_rival_may_be_ahead_within_the_error_bars_only() -> None:
     far = Comparison([*efficiencies("glint", LOW, 66.0, 68.0), *rival], {"glint": 1, "decode": 1})
     assert gate(far, "efficiency at least that of decode").missed == (LOW,)
     # Errors of 1 each: the bar is their hypotenuse.
-    assert gate(far, "efficiency at least that of decode").closest[1] == pytest.approx(sqrt(2) - 3)
+    assert gate(far, "efficiency at least that of decode").least[1] == pytest.approx(sqrt(2) - 3)
+
+
+def test_a_set_that_only_the_rival_serves_is_missed() -> None:
+    told = Comparison(
+        [*efficiencies("glint", LOW, 70.0), *efficiencies("decode", HIGH, -20.0)],
+        {"glint": 1, "decode": 1},
+    )
+    assert gate(told, "efficiency at least that of decode").margins == {HIGH: -inf}
 
 
 def test_the_baseline_must_be_far_behind_at_high_density() -> None:
