@@ -9,14 +9,16 @@ TensorRT-RTX builds on a machine without a GPU.
 import functools
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from live_smlm.core import InputError, require
 from live_smlm.inference.tensorrt_gpu import EXTRAS, module_of
 
 Shapes = Mapping[str, tuple[int, ...]]
-"""Of every input by name."""
+"""Of tensors by name."""
+_KEPT = 7
+_CURE = "; use runtime=onnxruntime with device cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,12 @@ class Library:
         """As the package says it."""
         return str(self.trt.__version__)
 
+    def complaint(self) -> str:
+        """What was last said, in one line; forgotten then."""
+        told = "; ".join(self.log.said) or "it does not say why"
+        self.log.said.clear()
+        return told
+
 
 @functools.cache
 def library(runtime: str) -> Library:
@@ -46,52 +54,72 @@ def library(runtime: str) -> Library:
         trt = importlib.import_module(str(name))
     except ImportError as error:
         raise InputError(f"runtime {runtime} cannot be loaded: {error}; {cure}") from error
-    return Library(runtime, trt, _logger(trt))
+    return Library(runtime, trt, logger(trt))
 
 
-def build_plan(library: Library, onnx: bytes, shapes: Shapes, *, what: str = "the graph") -> bytes:
-    """The plan of a graph whose inputs have these shapes; `what` names it in errors."""
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """An ONNX graph that was read, every shape fixed."""
+
+    library: Library
+    what: str
+    """Names it in errors."""
+    builder: Any
+    network: Any
+    outputs: Shapes
+    _parser: Any = field(repr=False)
+    """Owns the weights until the plan is built."""
+
+    def plan(self) -> bytes:
+        """The serialized plan."""
+        self.library.log.said.clear()
+        config = self.builder.create_builder_config()
+        plan = self.builder.build_serialized_network(self.network, config)
+        if plan is None:
+            told = self.library.complaint()
+            raise InputError(f"{self.library.runtime} cannot build {self.what}: {told}{_CURE}")
+        return bytes(plan)
+
+
+def read_graph(library: Library, onnx: bytes, shapes: Shapes, what: str = "the graph") -> Graph:
+    """The graph for inputs of these shapes; refused where TensorRT does not know a part of it."""
     trt = library.trt
-    library.log.said.clear()
     builder = trt.Builder(library.log)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, library.log)
     if not parser.parse(onnx):
         raise InputError(f"{library.runtime} cannot read {what}: {_complaints(parser)}{_CURE}")
-    config = builder.create_builder_config()
-    config.add_optimization_profile(_profile(builder, network, shapes, what))
-    plan = builder.build_serialized_network(network, config)
-    if plan is None:
-        told = "; ".join(library.log.said) or "it does not say why"
-        raise InputError(f"{library.runtime} cannot build {what}: {told}{_CURE}")
-    return bytes(plan)
+    _fix(network, shapes, what)
+    outputs = [network.get_output(i) for i in range(network.num_outputs)]
+    told = {tensor.name: tuple(int(side) for side in tensor.shape) for tensor in outputs}
+    for name, shape in told.items():
+        require(
+            min(shape, default=1) > 0,
+            f"output {name} of {what} has shape {shape} for inputs {dict(shapes)}; "
+            "export the bundle again",
+        )
+    return Graph(library, what, builder, network, told, parser)
 
 
-_CURE = "; use runtime=onnxruntime with device cpu"
-
-
-def _profile(builder: Any, network: Any, shapes: Shapes, what: str) -> Any:
-    """Least, best and most are one: the shape."""
-    profile = builder.create_optimization_profile()
-    inputs = [network.get_input(i) for i in range(network.num_inputs)]
-    names = {tensor.name for tensor in inputs}
+def _fix(network: Any, shapes: Shapes, what: str) -> None:
+    """Give every input its shape."""
+    inputs = {t.name: t for t in (network.get_input(i) for i in range(network.num_inputs))}
     require(
-        names == set(shapes),
-        f"{what} takes {', '.join(sorted(names))}, but shapes are given for "
-        f"{', '.join(sorted(shapes))}; export the bundle again",
+        set(inputs) == set(shapes),
+        f"{what} takes {', '.join(sorted(inputs))}, but {', '.join(sorted(shapes))} is given; "
+        "export the bundle again",
     )
-    for tensor in inputs:
-        shape, free = shapes[tensor.name], tuple(tensor.shape)
+    for name, tensor in inputs.items():
+        shape, free = shapes[name], tuple(tensor.shape)
         fits = len(free) == len(shape) and all(
-            f in (-1, s) for f, s in zip(free, shape, strict=True)
+            side in (-1, wanted) for side, wanted in zip(free, shape, strict=True)
         )
         require(
             fits,
-            f"input {tensor.name} of {what} has shape {free}, where -1 is free; {shape} does not "
+            f"input {name} of {what} has shape {free}, where -1 is free; {shape} does not "
             "fit: choose another size or export the bundle again",
         )
-        profile.set_shape(tensor.name, shape, shape, shape)
-    return profile
+        tensor.shape = shape
 
 
 def _complaints(parser: Any) -> str:
@@ -103,8 +131,8 @@ def _complaints(parser: Any) -> str:
     )
 
 
-def _logger(trt: Any) -> Any:
-    """Keeps what is at least a warning; the first logger that TensorRT meets serves all."""
+def logger(trt: Any) -> Any:
+    """A logger that keeps errors; the first that TensorRT meets serves the whole process."""
 
     class Log(trt.ILogger):  # type: ignore[misc] # known at run time only
         """TensorRT's ear."""
@@ -120,6 +148,3 @@ def _logger(trt: Any) -> Any:
                 self.said.append(" ".join(message.split()))
 
     return Log()
-
-
-_KEPT = 7
