@@ -126,7 +126,9 @@ def _complaints(parser: Any) -> str:
     """What the parser says, in one line."""
     errors = [parser.get_error(i) for i in range(parser.num_errors)]
     return "; ".join(
-        f"node {error.node_name() or error.node()} ({error.node_operator()}): {error.desc()}"
+        f"{error.desc()} (node {error.node_name() or error.node()}, {error.node_operator()})"
+        if error.node_operator()
+        else error.desc()
         for error in errors
     )
 
