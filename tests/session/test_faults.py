@@ -106,11 +106,18 @@ def workers_of(process: psutil.Process) -> list[psutil.Process]:
     return []
 
 
+def assert_trusted(outcome: Outcome) -> None:
+    """The lanes have fitted molecules again, and found the engine right."""
+    assert outcome.trust["verdict"] == "ok"
+    assert abs(outcome.trust["numbers"]["width"]) < 0.05
+
+
 def test_threads_processes_and_a_remote_worker_give_the_same_table(
     reference: Localizations, tmp_path: Path
 ) -> None:
-    found, _ = localized(topology=Topology.PROCESSES)
+    found, outcome = localized(topology=Topology.PROCESSES)
     assert_same(found, reference)
+    assert_trusted(outcome)
     make_keys(tmp_path / "keys")
     remote: list[Any] = []
 
@@ -133,6 +140,7 @@ def test_threads_processes_and_a_remote_worker_give_the_same_table(
         remote[0].__exit__(None, None, None)
     assert outcome.tally.localized == FRAMES
     assert_same(found, reference)
+    assert_trusted(outcome)
 
 
 def test_a_remote_worker_stays_for_the_next_run(reference: Localizations, tmp_path: Path) -> None:

@@ -89,6 +89,29 @@ def test_an_answer_arrives_and_owns_its_memory() -> None:
     back.molecules.x[0] = 7
 
 
+def test_what_the_witness_says_arrives() -> None:
+    found = from_columns({"frame": [1], "x": [2], "y": [3], "evidence": [4.0]})
+    rows = np.array([[0.5, np.nan], [2, 3]], np.float32)
+    answer = messages.Answer(
+        chunk=9, molecules=found, evidence=rows, seconds=(0.25, 0.5), unwitnessed="no memory"
+    )
+    back = messages.read_answer(sent(messages.answer_message(answer)))
+    np.testing.assert_array_equal(back.evidence, rows)
+    assert (back.seconds, back.unwitnessed) == ((0.25, 0.5), "no memory")
+    assert back.molecules is not None
+    assert list(back.molecules.extra) == ["evidence"]
+    bare = messages.Answer(chunk=9, molecules=found)
+    assert messages.read_answer(sent(messages.answer_message(bare))).evidence is None
+
+
+def test_evidence_that_is_no_table_is_refused() -> None:
+    found = from_columns({"frame": [1], "x": [2], "y": [3]})
+    for rows in (np.zeros(3, np.float32), np.zeros((2, 2), np.int64)):
+        answer = messages.Answer(chunk=9, molecules=found, evidence=rows)  # type: ignore[arg-type] # a stranger's
+        with pytest.raises(MalformedError, match="evidence"):
+            messages.read_answer(sent(messages.answer_message(answer)))
+
+
 def test_a_reason_arrives() -> None:
     answer = messages.Answer(chunk=2, molecules=None, error="no memory")
     assert messages.read_answer(sent(messages.answer_message(answer))) == answer
