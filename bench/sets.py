@@ -6,7 +6,6 @@ CSV, and cameras and PSFs as the files that `live-smlm localize` takes.
 """
 
 import argparse
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,8 +13,9 @@ import numpy as np
 
 from live_smlm.core import CameraModel, Localizations, from_columns, require
 from live_smlm.core.camera import MAP_FIELDS
-from live_smlm.evaluate.isolated import ISOLATED, IsolatedSet
-from live_smlm.evaluate.standard import PIXEL_NM, SETS, TEST_SEEDS, StandardSet
+from live_smlm.evaluate import isolated, standard
+from live_smlm.evaluate.isolated import IsolatedSet
+from live_smlm.evaluate.standard import PIXEL_NM, TEST_SEEDS, StandardSet
 from live_smlm.physics.crlb import Bound
 from live_smlm.physics.psf.files import save
 from live_smlm.store.movies import write_tiff
@@ -94,8 +94,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, metavar="DIR", help="movies and truth go there")
     parser.add_argument("--seed", type=int, default=TEST_SEEDS[0], help="of what is written")
     options = parser.parse_args()
-    every: tuple[AnySet, ...] = (*SETS, *ISOLATED)
-    sets = [s for s in every if fnmatchcase(s.name, options.sets)]
+    sets: list[AnySet] = [*standard.named(options.sets), *isolated.named(options.sets)]
     require(bool(sets), f"no set is named as {options.sets!r}; leave out --sets to see all")
     print(
         f"{'set':<32}{'PSF':<12}{'per um2':>8}{'photons':>9}{'background':>12}  {'camera':<8}"
