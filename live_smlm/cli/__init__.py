@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from live_smlm.cli import (
+    build,
     calibrate,
     convert,
     demo,
@@ -52,6 +53,7 @@ app.command("localize")(localize.localize)
 app.command("score")(score.score)
 app.command("engines")(engines.engines)
 app.command("calibrate")(calibrate.calibrate)
+app.command("build")(build.build)
 app.command("train")(train.train)
 
 

@@ -109,12 +109,13 @@ class ModelEngine:
         """Of the model that is named, or such that all that are shipped are served."""
         models = self._candidates()
         halos = [model.manifest.halo for model in models] or [(0, 0)]
+        named = None if self.runtime == "auto" else runtime(self.runtime)
         return EngineSpec(
             name=self.name,
             consumes=FrameBatch,
             produces=Localizations,
-            devices=("cpu", "cuda"),
-            needs=runtime(self.runtime).needs if self.runtime != "auto" else (),
+            devices=("cpu", "cuda") if named is None else (named.device,),
+            needs=() if named is None else named.needs,
             halo=(max(before for before, _ in halos), max(after for _, after in halos)),
             envelope=hull([model.manifest.envelope for model in models]),
         )

@@ -20,6 +20,8 @@ def choose(
     """
     if asked.strip() != AUTO:
         return read_device(asked), ""
+    if "cpu" not in devices:
+        return Device("cuda"), "the engine computes on a GPU only"
     if "cuda" not in devices:
         return CPU, "the engine computes on the CPU only"
     reason = missing(0)
@@ -27,14 +29,13 @@ def choose(
 
 
 def check_device(device: Device, spec: EngineSpec, missing: Missing = cuda_missing) -> None:
-    """Refuse a GPU that is not there, or that the engine cannot use."""
-    if device.kind == "cpu":
-        return
+    """Refuse a GPU that is not there, and a device that the engine cannot use."""
     require(
-        "cuda" in spec.devices,
-        f"device is {device}, but engine {spec.name!r} computes on the CPU only; use --device cpu",
+        device.kind in spec.devices,
+        f"device is {device}, but engine {spec.name!r} computes on {spec.devices[0]} only; "
+        f"use --device {spec.devices[0]}",
     )
-    reason = missing(device.index)
+    reason = None if device.kind == "cpu" else missing(device.index)
     require(reason is None, f"device is {device}, but {reason}")
 
 

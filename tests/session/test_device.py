@@ -72,6 +72,7 @@ def test_auto_takes_a_gpu_where_engine_and_machine_have_it_and_says_why() -> Non
     assert choose("auto", BOTH, no_driver) == (CPU, "no NVIDIA driver is here")
     assert choose("auto", ("cpu",), nothing_missing)[0] == CPU
     assert "CPU only" in choose("auto", ("cpu",), nothing_missing)[1]
+    assert choose("auto", ("cuda",), no_driver)[0] == Device("cuda")  # to be refused, not replaced
 
 
 def test_what_is_asked_for_is_taken_as_it_is() -> None:
@@ -85,8 +86,10 @@ def test_a_gpu_that_cannot_serve_is_refused_with_the_cure() -> None:
     check_device(gpu, Noting().spec, nothing_missing)
     with pytest.raises(InputError, match="device is cuda:1, but no NVIDIA driver"):
         check_device(gpu, Noting().spec, no_driver)
-    with pytest.raises(InputError, match="'noting' computes on the CPU only; use --device cpu"):
+    with pytest.raises(InputError, match="'noting' computes on cpu only; use --device cpu"):
         check_device(gpu, Noting(devices=("cpu",)).spec, nothing_missing)
+    with pytest.raises(InputError, match="'noting' computes on cuda only; use --device cuda"):
+        check_device(CPU, Noting(devices=("cuda",)).spec, nothing_missing)
 
 
 def test_the_choice_is_told_with_its_reason() -> None:
