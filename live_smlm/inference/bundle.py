@@ -32,7 +32,6 @@ MANIFEST = "bundle.json"
 WEIGHTS = "weights.safetensors"
 SPLINE = "psf.h5"
 """The PSF of the training, where parameters do not tell it."""
-MOST_SHIPPED_BYTES = 5_000_000
 FIELDS = (
     "probability",
     "x",
@@ -184,9 +183,8 @@ def write_bundle(
         not folder.exists() or (folder / MANIFEST).is_file(),
         f"{folder} exists and is no bundle; choose another name",
     )
-    require(
-        folder.parent.is_dir(), f"folder {folder.parent} does not exist; create it to write there"
-    )
+    parent = folder.parent
+    require(parent.is_dir(), f"folder {parent} does not exist; create it to write there")
     draft = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     draft.mkdir()
     try:
@@ -221,13 +219,11 @@ def _fill(draft: Path, manifest: Manifest, files: Mapping[str, Path | bytes], ps
 
 def _put(draft: Path, folder: Path) -> None:
     """Move the draft to its place; for a moment the older one lies beside it."""
-    if not folder.exists():
-        draft.rename(folder)
-        return
-    older = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    folder.rename(older)
+    older = draft.with_suffix(".old")
+    if folder.exists():
+        folder.rename(older)
     draft.rename(folder)
-    shutil.rmtree(older)
+    shutil.rmtree(older, ignore_errors=True)
 
 
 def _manifest_table(folder: Path) -> dict[str, Any]:
@@ -253,23 +249,22 @@ def _manifest_table(folder: Path) -> dict[str, Any]:
 
 def _manifest(table: dict[str, Any], folder: Path) -> Manifest:
     table.pop("format")
-    what = f"{folder / MANIFEST}"
-    envelope = table.get("envelope")
-    require(isinstance(envelope, dict), f"{what} has no envelope; export it again")
-    table["envelope"] = build(Envelope, _tuples(table["envelope"]), f"{what} envelope")
+    what, said = f"{folder / MANIFEST}", table.get("envelope")
+    require(isinstance(said, dict), f"{what} has no envelope; export it again")
+    table["envelope"] = build(Envelope, _tuples(said or {}), f"{what} envelope")
     return build(Manifest, _tuples(table), what)
 
 
 def _tuples(table: Mapping[str, Any]) -> dict[str, Any]:
     """JSON knows no tuples: pairs of numbers are ours."""
     return {
-        k: tuple(v) if isinstance(v, list) and len(v) == 2 and _numbers(v) else v
-        for k, v in table.items()
+        key: tuple(value) if isinstance(value, list) and _is_pair(value) else value
+        for key, value in table.items()
     }
 
 
-def _numbers(values: list[Any]) -> bool:
-    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+def _is_pair(values: list[Any]) -> bool:
+    return len(values) == 2 and all(type(value) in (int, float) for value in values)
 
 
 def _verify(bundle: Bundle, table: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 The only place where effective counts become photons and pixels nanometres.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,7 +24,7 @@ from live_smlm.core import (
 )
 from live_smlm.inference.bundle import FIELDS, MANIFEST, Bundle, Manifest, shipped
 from live_smlm.inference.context import gapless
-from live_smlm.inference.envelope import hull
+from live_smlm.inference.envelope import Range, hull
 from live_smlm.inference.runtime import (
     Opened,
     Peaks,
@@ -144,6 +144,10 @@ class ModelEngine:
                 return model
             misfits.append(misfit)
         raise InputError("; ".join(misfits))
+
+    def envelope_in(self, context: EngineContext) -> Mapping[str, Range]:
+        """Of the model for this camera and PSF; see `core.Choosing`."""
+        return self.bundle(context).manifest.envelope.spec_ranges()
 
     def describe(self, context: EngineContext) -> dict[str, object]:
         """What would be opened, for records."""

@@ -4,6 +4,7 @@ The library rounds to bfloat16 by itself where the processor can; here it does
 so only when asked, and only after its answers were compared with float32's.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -90,12 +91,16 @@ def graph(path: Path, precision: str) -> Graph:
 
 
 def _core() -> Any:
-    import openvino  # noqa: PLC0415 - an extra, and heavy
-
-    return openvino.Core()
+    return _library().Core()
 
 
 def _version() -> str:
+    return str(_library().__version__).split("-")[0]
+
+
+def _library() -> Any:
+    """The package, without the report over the network that its import would start."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # as Python defines it
     import openvino  # noqa: PLC0415 - an extra, and heavy
 
-    return str(openvino.__version__).split("-")[0]
+    return openvino

@@ -14,7 +14,7 @@ from live_smlm.inference.dark import lit_tiles
 from live_smlm.inference.ring import FeatureRing
 from live_smlm.inference.runtime import Peaks, RuntimeSettings
 from live_smlm.inference.slots import joined, molecules_of
-from live_smlm.inference.tiles import Window, padded, shrunk, windows
+from live_smlm.inference.tiles import Window, bright, padded, windows
 
 Graph = Callable[[F32], tuple[AnyArray, ...]]
 """One input, all outputs."""
@@ -71,17 +71,16 @@ class Streamed:
             step = max(1, _PIXELS_AT_ONCE // (window.shape[0] * window.shape[1]))
             for first in range(0, n, step):
                 last = min(first + step, n)
-                seen = self._lit(counts[first : last + sum(manifest.halo)], window)
-                if seen is not None:
+                for seen in self._lit(counts[first : last + sum(manifest.halo)], window):
                     yield first, last, seen
 
-    def _lit(self, counts: F32, window: Window) -> Window | None:
+    def _lit(self, counts: F32, window: Window) -> list[Window]:
         """What of a window must be looked at."""
         if not self.settings.skip_dark:
-            return window
+            return [window]
         grid = self.network.manifest.grid
         lit = lit_tiles(window.cut(counts), window.cut(self._extra), grid)
-        return shrunk(window, lit, grid, self.network.manifest.margin_px)
+        return bright(window, lit, grid, self.network.manifest.margin_px)
 
     def _peaks(self, counts: F32, index: I64, window: Window) -> Peaks:
         """The molecules of a few frames (their context included) in one window."""

@@ -5,6 +5,7 @@ same phase whether the frame was cut or not. They overlap by the network's
 margin: within the part that a window owns its answer is that of the whole frame.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,25 +82,44 @@ def windows(shape: tuple[int, int], grid: int, margin_px: int, side_px: int = 0)
     ]
 
 
-def shrunk(window: Window, lit: Bool, grid: int, margin_px: int) -> Window | None:
-    """The window around its lit tiles; None where all that it owns is dark.
+def bright(window: Window, lit: Bool, grid: int, margin_px: int) -> list[Window]:
+    """Windows around the lit tiles of what a window owns; none where all of it is dark.
 
-    `lit` is (rows, columns) of the window in tiles.
+    `lit` is (rows, columns) of the window in tiles. A window is split where the
+    dark between is as wide as the overlap that the split costs.
     """
-    seen = np.argwhere(window.owned_tiles(grid) & lit)
-    if not len(seen):
-        return None
-    margin = -(-margin_px // grid) * grid
-    spans, owns = [], []
-    for axis, span, owned in (
-        (0, window.rows, window.owned_rows),
-        (1, window.columns, window.owned_columns),
-    ):
-        first = span[0] + int(seen[:, axis].min()) * grid
-        last = span[0] + int(seen[:, axis].max() + 1) * grid
-        spans.append((max(span[0], first - margin), min(span[1], last + margin)))
-        owns.append(_clipped(owned, first, last, span))
-    return Window(spans[0], spans[1], owns[0], owns[1])
+    margin = -(-margin_px // grid)
+    found = []
+    for rows, columns in _rectangles(window.owned_tiles(grid) & lit, (0, 0), 2 * margin):
+        spans, owns = [], []
+        for (first, last), span, owned in (
+            (rows, window.rows, window.owned_rows),
+            (columns, window.columns, window.owned_columns),
+        ):
+            low, high = span[0] + first * grid, span[0] + last * grid
+            spans.append((max(span[0], low - margin * grid), min(span[1], high + margin * grid)))
+            owns.append(_clipped(owned, low, high, span))
+        found.append(Window(spans[0], spans[1], owns[0], owns[1]))
+    return found
+
+
+def _rectangles(lit: Bool, corner: Span, least: int) -> Iterator[tuple[Span, Span]]:
+    """Disjoint rectangles that hold all lit tiles, cut where at least `least` lines are dark."""
+    if not lit.any():
+        return
+    parts = []
+    for axis, first in enumerate(corner):
+        lines = np.flatnonzero(lit.any(1 - axis))
+        gaps = np.diff(lines)
+        if len(gaps) and gaps.max() > max(least, 1):
+            cut = int(lines[gaps.argmax()]) + 1
+            moved = (first + cut, corner[1]) if axis == 0 else (corner[0], first + cut)
+            here, there = (lit[:cut], lit[cut:]) if axis == 0 else (lit[:, :cut], lit[:, cut:])
+            yield from _rectangles(here, corner, least)
+            yield from _rectangles(there, moved, least)
+            return
+        parts.append((first + int(lines[0]), first + int(lines[-1]) + 1))
+    yield parts[0], parts[1]
 
 
 def _window(rows: Span, columns: Span, margin: int, shape: tuple[int, int]) -> Window:

@@ -248,14 +248,25 @@ def movie(camera: CameraModel) -> tuple[RawPixels, list[F32]]:
     return simulated(camera, frames=20, density_per_um2=0.1, photons=1500.0, background=15.0)
 
 
+@pytest.fixture(scope="session")
+def simulate() -> Callable[..., tuple[RawPixels, list[F32]]]:
+    """`simulated`, for tests that want other frames."""
+    return simulated
+
+
 def simulated(
-    camera: CameraModel, frames: int, density_per_um2: float, photons: float, background: float
+    camera: CameraModel,
+    frames: int,
+    density_per_um2: float,
+    photons: float,
+    background: float,
+    seed: int = 3,
 ) -> tuple[RawPixels, list[F32]]:
     """`photons` and `background` are at the camera; EM noise is drawn as a gamma."""
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(seed)
     rows, columns = camera.shape
     size = np.array([columns, rows]) * camera.pixel_size_nm
-    expected = np.full((frames, rows, columns), background)
+    expected = np.full((frames, rows, columns), float(background))
     true: list[list[Any]] = [[] for _ in range(frames)]
     births = rng.poisson(density_per_um2 * size.prod() / 1e6 / 2, frames)
     for first, n in enumerate(births):
