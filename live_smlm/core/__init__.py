@@ -7,7 +7,14 @@ pixel (0, 0); x along columns, y along rows, z away from the objective.
 from live_smlm.core.arrays import F32, F64, I16, I32, I64, AnyArray, Bool, RawPixels
 from live_smlm.core.camera import CameraModel
 from live_smlm.core.device import CPU, Device, read_device
-from live_smlm.core.engine import DeviceKind, Engine, EngineContext, EngineSpec
+from live_smlm.core.engine import (
+    Choosing,
+    DeviceKind,
+    Engine,
+    EngineContext,
+    EngineSpec,
+    envelope_in,
+)
 from live_smlm.core.errors import InputError, require
 from live_smlm.core.feedback import Actuator, Stop, StopRule
 from live_smlm.core.frames import FrameBatch, RoiBatch
@@ -36,6 +43,7 @@ __all__ = [
     "AnyArray",
     "Bool",
     "CameraModel",
+    "Choosing",
     "Device",
     "DeviceKind",
     "Engine",
@@ -60,6 +68,7 @@ __all__ = [
     "StreamInfo",
     "concatenate",
     "empty",
+    "envelope_in",
     "from_columns",
     "read_device",
     "require",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from live_smlm.core.camera import CameraModel
 from live_smlm.core.errors import require
@@ -79,3 +79,20 @@ class Engine(Protocol[In_contra, Out_co]):
         Never called concurrently. The function is called from one thread, may
         block, and returns arrays that it will not write to again.
         """
+
+
+@runtime_checkable
+class Choosing(Protocol):
+    """An engine whose envelope depends on the place: it has several models to choose from."""
+
+    def envelope_in(self, context: EngineContext, /) -> Mapping[str, tuple[float, float]]:
+        """The envelope of what would be opened there; narrower than the spec's."""
+
+
+def envelope_in(
+    engine: Engine[In_contra, Out_co], context: EngineContext
+) -> Mapping[str, tuple[float, float]]:
+    """What the engine was made for, as it would be opened there."""
+    if isinstance(engine, Choosing):
+        return engine.envelope_in(context)
+    return engine.spec.envelope

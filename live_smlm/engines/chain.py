@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from live_smlm.core import DeviceKind, Engine, EngineContext, EngineSpec, require
+from live_smlm.core import DeviceKind, Engine, EngineContext, EngineSpec, envelope_in, require
 
 AnyEngine = Engine[Any, Any]
+Envelope = Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,12 @@ class Chain:
             devices=devices,
             needs=tuple(dict.fromkeys(module for spec in specs for module in spec.needs)),
             halo=specs[0].halo,
-            envelope=_common(specs),
+            envelope=_common([spec.envelope for spec in specs]),
         )
+
+    def envelope_in(self, context: EngineContext) -> Envelope:
+        """What all of the engines were made for, as they would be opened there."""
+        return _common([envelope_in(engine, context) for engine in self.engines])
 
     def unsupported(self, context: EngineContext) -> str | None:
         """The first reason that any of the engines gives."""
@@ -62,11 +67,11 @@ class Chain:
             yield process
 
 
-def _common(specs: Sequence[EngineSpec]) -> Mapping[str, tuple[float, float]]:
-    """What lies in the envelope of every engine that has one."""
+def _common(envelopes: Sequence[Envelope]) -> Envelope:
+    """What lies in all envelopes that say something of it."""
     common: dict[str, tuple[float, float]] = {}
-    for spec in specs:
-        for name, (low, high) in spec.envelope.items():
+    for envelope in envelopes:
+        for name, (low, high) in envelope.items():
             lowest, highest = common.get(name, (low, high))
             common[name] = max(low, lowest), min(high, highest)
     return common

@@ -16,9 +16,9 @@ Witness: TypeAlias = Callable[[FrameBatch, Localizations], F32]
 """Frames and what was found in them to rows, the same number of columns in each."""
 MakeWitness: TypeAlias = Callable[[EngineContext], Witness | None]
 """Opened for one lane; None where there is nothing to look at."""
-SHARE = 0.03
+SHARE = 0.02
 """Of the lane's time that the witness may take."""
-AT_ONCE_S = 0.25
+AT_ONCE_S = 0.05
 """Which it may take beforehand: a run's beginning is looked at whatever the engine's speed."""
 
 

@@ -60,8 +60,8 @@ def check(info: StreamInfo, plan: RunPlan, make_engine: MakeEngine, *, recorded:
         device=plan.device,
         witnessed=plan.shadow,
     )
-    spec = engines[0].spec
-    seen = scope(spec, _place(info, plan, spec), shadow=plan.shadow)
+    engine = engines[0]
+    seen = scope(engine, _place(info, plan, engine.spec), shadow=plan.shadow)
     return Prepared(ring, dispatch, setup, seen)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from live_smlm.core import EngineContext, EngineSpec
+from live_smlm.core import Engine, EngineContext, FrameBatch, envelope_in
 from live_smlm.fitting.shadow import COLUMNS, unshadowed
 from live_smlm.inference.envelope import photon_ranges
 from live_smlm.metrics import trust
@@ -17,13 +17,13 @@ from live_smlm.pipeline.outcomes import Event, Localized
 OFF = "switched off"
 
 
-def scope(spec: EngineSpec, place: EngineContext, *, shadow: bool) -> Scope:
+def scope(engine: Engine[FrameBatch, Any], place: EngineContext, *, shadow: bool) -> Scope:
     """What can be checked of this engine in this place."""
     rows, columns = place.camera.shape
     return Scope(
-        envelope=photon_ranges(spec.envelope, place.camera),
+        envelope=photon_ranges(envelope_in(engine, place), place.camera),
         unshadowed=unshadowed(place) if shadow else OFF,
-        alone=spec.halo == (0, 0),
+        alone=engine.spec.halo == (0, 0),
         area_um2=rows * columns * (place.camera.pixel_size_nm / 1000) ** 2,
     )
 

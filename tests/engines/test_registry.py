@@ -1,18 +1,22 @@
 """Engines are found by name, chained where their arrows meet, refused with a reason."""
 
 import sys
+from dataclasses import dataclass
 from importlib import invalidate_caches
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from live_smlm.core import (
     CameraModel,
     EngineContext,
+    EngineSpec,
     FrameBatch,
     InputError,
     Localizations,
     RoiBatch,
+    envelope_in,
 )
 from live_smlm.engines import registry
 from live_smlm.engines.chain import Chain
@@ -50,6 +54,41 @@ def test_a_chain_is_an_engine() -> None:
     spec = registry.chain("detect+mle").spec
     assert (spec.name, spec.arrow) == ("detect+mle", "FrameBatch -> Localizations")
     assert registry.engine("detect").spec.produces is RoiBatch
+
+
+@dataclass(frozen=True)
+class Trained:
+    """An engine that says what it was made for, and what part of that in a place."""
+
+    wide: dict[str, tuple[float, float]]
+    narrow: dict[str, tuple[float, float]]
+
+    @property
+    def spec(self) -> EngineSpec:
+        return EngineSpec(
+            name="trained",
+            consumes=Localizations,
+            produces=Localizations,
+            envelope=self.wide,
+        )
+
+    def unsupported(self, context: EngineContext) -> str | None:
+        raise AssertionError(context)
+
+    def open(self, context: EngineContext) -> Any:
+        raise AssertionError(context)
+
+    def envelope_in(self, context: EngineContext) -> dict[str, tuple[float, float]]:
+        assert context.camera is CAMERA
+        return self.narrow
+
+
+def test_a_chain_was_made_for_what_all_of_its_parts_were() -> None:
+    one = Trained({"z_nm": (-600, 600)}, {"z_nm": (-300, 400)})
+    two = Trained({"z_nm": (-500, 700), "photons": (1, 2)}, {"z_nm": (-400, 300)})
+    chain = Chain((one, two))
+    assert chain.spec.envelope == {"z_nm": (-500, 600), "photons": (1, 2)}
+    assert envelope_in(chain, EngineContext(camera=CAMERA)) == {"z_nm": (-300, 300)}
 
 
 class TestChain(EngineContract):

@@ -209,7 +209,7 @@ def test_a_shadow_that_fails_is_told_and_costs_no_frame(witness: Any, why: str) 
 
 def test_what_a_fallback_engine_answers_is_not_judged() -> None:
     place = EngineContext(camera=CAMERA, psf=ROUND)
-    guard = Guard(scope(Made().spec, place, shadow=True))
+    guard = Guard(scope(Made(), place, shadow=True))
     for chunk in range(20):
         guard.frames(
             Localized(
