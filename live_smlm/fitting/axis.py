@@ -53,6 +53,28 @@ def axis_profile(centre: F32, sigma: F32, slope: F32, k: int, out: F32) -> None:
 
 
 @jit
+def line_profile(
+    centre: np.float32, sigma: np.float32, slope: np.float32, k: int, out: F32
+) -> None:
+    """The same for one fit whose k + 1 edges stand side by side; `out` is (3, more than k)."""
+    inverse = _ONE / sigma
+    share, bell, lever = out[0], out[1], out[2]
+    for edge in range(k + 1):
+        u = (np.float32(edge) - centre) * inverse
+        g = exp2(max(-_HALF * _LOG2_E * u * u, _LOWEST))
+        t = _ONE / (_ONE + _P * abs(u))
+        tail = _HALF * g * t * (_A1 + t * (_A2 + t * (_A3 + t * (_A4 + t * _A5))))
+        share[edge] = tail if u < 0 else _ONE - tail
+        g *= _NORM * inverse
+        bell[edge] = g
+        lever[edge] = u * g
+    for pixel in range(k):
+        share[pixel] = share[pixel + 1] - share[pixel]
+        bell[pixel] -= bell[pixel + 1]
+        lever[pixel] = (lever[pixel] - lever[pixel + 1]) * slope
+
+
+@jit
 def exp2(y: np.float32) -> np.float32:
     """2 to the power y for -126 < y < 127, to 2e-7 of its value."""
     whole: np.float32 = np.floor(y + _HALF)

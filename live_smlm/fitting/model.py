@@ -69,8 +69,8 @@ def draw(
         return
     sx, ux, sy, uy = curve[0], 0.0, curve[1], 0.0
     if kind == DEPTH:
-        sx, ux = _width(z, curve[0], curve[2], curve[4], curve[5], curve[6])
-        sy, uy = _width(z, curve[1], curve[3], curve[4], curve[7], curve[8])
+        sx, ux = width_at(z, curve[0], curve[2], curve[4], curve[5], curve[6])
+        sy, uy = width_at(z, curve[1], curve[3], curve[4], curve[7], curve[8])
     _, rows, columns = out.shape
     along_x, along_y = np.empty((3, columns)), np.empty((3, rows))
     profile(x, sx, along_x[0], along_x[1], along_x[2])
@@ -85,7 +85,7 @@ def draw(
 
 
 @jit
-def _width(z: float, s0: float, g: float, d: float, a: float, b: float) -> tuple[float, float]:
+def width_at(z: float, s0: float, g: float, d: float, a: float, b: float) -> tuple[float, float]:
     """Width at z and its derivative by z."""
     u = (z - g) / d
     root = math.sqrt(max(1.0 + u * u * (1.0 + u * (a + b * u)), 0.01))
