@@ -6,12 +6,12 @@ matters. An alarm needs both: a value that is not allowed, and so many standard
 errors from the honest range that noise cannot be the reason.
 
 How far an honest engine strays from the fit: both see the same photons. The fit is
-efficient, so for any engine that sees one frame at a time the gap between the two
-is independent of the fit's error, and var(gap) = sigma_engine² - sigma_fit²: the
-engine's true error is the root of var(gap) + sigma_fit², and `spread`, that in
-units of what the engine claims, is 1. An engine that sees further frames may know
-more than the fit; then only var(gap) <= about max(sigma_engine, sigma_fit)² is
-certain, and `spread` is the gap in units of the larger error, at most some 1.15.
+efficient, so for an engine that sees one frame at a time the gap between the two is
+independent of the fit's error, and var(gap) = sigma_engine² - sigma_fit²: the engine's
+true error is the root of var(gap) + sigma_fit², and `spread`, that in units of what
+the engine claims, is 1. An engine that sees further frames may know more than the fit;
+then only var(gap) <= about max(sigma_engine, sigma_fit)² is certain, and `spread` is
+the gap in units of the larger error, at most some 1.15. Gaps of a few nm never matter.
 """
 
 from collections.abc import Mapping
@@ -41,6 +41,9 @@ _SLACK = 1.25
 """By how much light may leave the envelope."""
 _CROWD_SLACK = 1.1
 _HONEST_GAP = 1.15
+_FEWER_PIXELS = 1.35
+"""Standard error of the shadow's fit over that of one that sees all of the molecule's light."""
+_NO_MATTER_NM = {"xy": 2.0, "z": 8.0}
 _BLINDEST = 0.3
 """Standard error beyond which a molecule says nothing of its width."""
 
@@ -177,13 +180,24 @@ def _spread(rows: F32, axes: str, *, alone: bool) -> Check | None:
     if np.count_nonzero(said) < FEWEST:
         return None
     gap, ours, theirs = gap[said], ours[said], theirs[said]
-    pull = gap / (ours if alone else np.maximum(ours, theirs))
+    pull = gap / np.hypot(ours if alone else np.maximum(ours, theirs), _NO_MATTER_NM[axes])
     spread = _MAD * float(np.median(np.abs(pull - np.median(pull))))
     if alone:
-        spread = float(np.hypot(spread, np.median(theirs / ours)))
+        spread = _true_error(spread, float(np.median(theirs / ours)))
     honest = 1.0 if alone else _HONEST_GAP
     at = Measured(spread, _MAD_ERROR * honest / np.sqrt(len(pull)))
     return _check(f"spread_{axes}", at, (0.0, honest), (0.0, _SPREAD))
+
+
+def _true_error(gap: float, ratio: float) -> float:
+    """The engine's error in units of its claim, from the gap's and the fit's in the same units.
+
+    A fit that claims more than the engine sees fewer pixels, up to `_FEWER_PIXELS`: so much
+    of the gap is the fit's.
+    """
+    fits = min(max(ratio, 1.0), _FEWER_PIXELS)
+    known = min(ratio, 1.0) * max(ratio / _FEWER_PIXELS, 1.0)
+    return float(np.sqrt(max(gap**2 - (fits**2 - 1), 0.0) + known**2))
 
 
 def _check(name: str, at: Measured, honest: Span, allowed: Span) -> Check:

@@ -170,6 +170,25 @@ def test_spread_is_the_true_error_over_the_claimed() -> None:
         assert spread == pytest.approx(true_sigma / 12.0, rel=0.3)
 
 
+def test_a_fit_of_fewer_pixels_than_the_engine_sees_is_no_reason_for_alarm() -> None:
+    rng, seen = np.random.default_rng(5), start(SCOPE)
+    for _ in range(40):
+        said = rows(rng, engine_sigma=12.0, fit_sigma=15.0)
+        for axis in "xyz":
+            # The gap is what the fit adds to the engine's error.
+            said[:, COLUMNS.index(f"gap_{axis}")] = 9.0 * rng.standard_normal(len(said))
+        seen = fold(seen, look(FRAMES, molecules(rng), said), SCOPE)
+        assert seen.trust.verdict is not Verdict.ALARM
+    assert seen.trust.numbers["spread_xy"] == pytest.approx(1.0, abs=0.25)
+
+
+def test_an_engine_of_one_frame_that_claims_less_than_any_fit_can_is_not_believed() -> None:
+    seen = run(13, engine_sigma=4.0, fit_sigma=10.0, true_sigma=10.0)
+    assert names(seen.trust) == ["spread_xy", "spread_z"]
+    beyond = Scope(envelope=ENVELOPE, alone=False, area_um2=AREA_UM2)
+    assert run(13, beyond, engine_sigma=4.0, fit_sigma=10.0).trust.verdict is Verdict.OK
+
+
 def test_few_molecules_are_waited_for() -> None:
     rng, seen = np.random.default_rng(1), start(SCOPE)
     for chunk in range(40):
