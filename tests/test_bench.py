@@ -103,6 +103,16 @@ def test_bound_on_few_fits() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+def test_trust_on_few_frames(tmp_path: Path) -> None:
+    out = tmp_path / "answer.json"
+    run("trust.py", "--quick", "--json", str(out))  # which ends well where nothing was missed
+    rows = json.loads(out.read_text())
+    assert len(rows) == 14
+    assert {row["verdict"] for row in rows} == {"ok", "alarm"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_simulation_on_few_pixels() -> None:
     lines = run("simulate.py", "--megapixels", "0.3").splitlines()
     assert len(lines) == 1 + 2 * 3 * 2 * 3

@@ -10,9 +10,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from live_smlm.core import F32, F64, I32, I64, AnyArray, EngineContext, FrameBatch, Localizations
+from live_smlm.core import (
+    F32,
+    F64,
+    I32,
+    I64,
+    AnyArray,
+    CameraModel,
+    EngineContext,
+    FrameBatch,
+    Localizations,
+    RawPixels,
+    from_columns,
+)
 from live_smlm.fitting.cutouts import cut_frames, cut_map
-from live_smlm.fitting.lanes import PARAMETERS
 from live_smlm.fitting.model import fit_model
 from live_smlm.fitting.rois import RoiFitter, roi_fitter
 from live_smlm.fitting.width_score import POWER, SCORES, WIDTH, WIDTH_ERROR, score_widths
@@ -64,8 +75,7 @@ def open_shadow(context: EngineContext) -> "Shadow | None":
     size = _size(context)
     reach_nm = (size / 2 + _GUARD * (size // 2)) * pixel_nm
     shadow = Shadow(fitter, size, reach_nm)
-    zero = np.zeros(1, np.int32)
-    shadow.fit(np.ones((1, size, size), np.float32), zero, zero)
+    shadow(*_trial(context.camera))
     return shadow
 
 
@@ -130,7 +140,7 @@ class Shadow:
             model.kind,
             model.curve,
             model.coefficients,
-            fitted[:, :PARAMETERS],
+            fitted,
             model.z_range is not None,
             scores,
         )
@@ -160,6 +170,15 @@ def _size(context: EngineContext) -> int:
         return 1
     half = half_width(psf, pixel_nm, _FAR * psf.extent_nm)
     return 2 * max(2, int(half / pixel_nm)) + 1
+
+
+def _trial(camera: CameraModel) -> tuple[FrameBatch, Localizations]:
+    """A dark frame and a molecule in its middle: what is compiled late is so before frame 0."""
+    shape, small = (1, *camera.shape), camera.bits <= 8
+    pixels: RawPixels = np.zeros(shape, np.uint8) if small else np.zeros(shape, np.uint16)
+    middle_nm = [np.array([side * camera.pixel_size_nm / 2]) for side in camera.shape]
+    one = from_columns({"frame": [0], "x": middle_nm[1], "y": middle_nm[0]})
+    return FrameBatch(pixels, np.zeros(1, np.int64), np.zeros(1)), one
 
 
 def _hashes(frame: I64) -> AnyArray:

@@ -20,6 +20,9 @@ class Clock:
     def monotonic(self) -> float:
         return self.now_s
 
+    def thread_time(self) -> float:
+        return self.now_s
+
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
