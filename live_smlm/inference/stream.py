@@ -18,8 +18,8 @@ from live_smlm.inference.tiles import Window, bright, padded, windows
 
 Graph = Callable[[F32], tuple[AnyArray, ...]]
 """One input, all outputs."""
-_PIXELS_AT_ONCE = 1 << 18
-"""Pixels that go through a graph together: what lies between its layers stays in the cache."""
+_PIXELS_AT_ONCE = 1 << 16
+"""Pixels that go through a graph together: fewer are no faster, more leave the cache."""
 
 
 @dataclass(frozen=True, slots=True)

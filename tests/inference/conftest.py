@@ -79,23 +79,24 @@ _DETECT = """
     root = Sqrt (photons)
     sigma = Div (width, root)
     all = Concat <axis = 1> (probability, x, y, nothing, photons, background, sigma, sigma,
-                             nothing, root)
+                             nothing, root, snr)
     shape = Shape (all)
     n = Slice (shape, zero, one, first_axis)
     h = Slice (shape, two, three, first_axis)
     w = Slice (shape, three, four, first_axis)
     h_tiles = Div (h, side)
     w_tiles = Div (w, side)
-    tiled_shape = Concat <axis = 0> (n, ten, h_tiles, side, w_tiles, side)
+    tiled_shape = Concat <axis = 0> (n, eleven, h_tiles, side, w_tiles, side)
     tiled = Reshape (all, tiled_shape)
     tile_first = Transpose <perm = [0, 2, 4, 3, 5, 1]> (tiled)
     tiles = Mul (h_tiles, w_tiles)
-    flat_shape = Concat <axis = 0> (n, tiles, pixels, ten)
+    flat_shape = Concat <axis = 0> (n, tiles, pixels, eleven)
     flat = Reshape (tile_first, flat_shape)
     flat_mass = Slice (flat, zero, one, last_axis)
     best, place = TopK <axis = 2> (flat_mass, slots)
     places = Expand (place, ten_times)
-    molecules = GatherElements <axis = 2> (flat, places)
+    fields = Slice (flat, zero, ten, last_axis)
+    molecules = GatherElements <axis = 2> (fields, places)
     candidates = Greater (flat_mass, tiny)
     counted = Cast <to = 6> (candidates)
     found = ReduceSum <keepdims = 0> (counted, last_two)
@@ -137,7 +138,7 @@ def _constants() -> dict[str, Any]:
     whole = (
         {"channel": [1], "first_axis": [0], "last_axis": [3], "last_two": [2, 3]}
         | {"zero": [0], "one": [1], "two": [2], "three": [3], "four": [4], "most": [2**31]}
-        | {"minus_one": [-1], "minus_two": [-2], "split": [1, 1, 1, 1], "ten": [10]}
+        | {"minus_one": [-1], "minus_two": [-2], "split": [1, 1, 1, 1], "ten": [10], "eleven": [11]}
         | {"side": [32], "pixels": [1024], "slots": [SLOTS], "ten_times": [1, 1, 1, 10]}
         | {"border": [0, 0, REACH, REACH] * 2, "axis_x": 3, "axis_y": 2}
     )
