@@ -1,0 +1,108 @@
+"""Where benches open lanes: a GPU by TensorRT, or by torch where that does not run, or a double."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from live_smlm.core import CameraModel, EngineContext, InputError, RawPixels
+from live_smlm.inference.bundle import Bundle
+from live_smlm.inference.tensorrt import graph_type, make_lane
+from live_smlm.inference.tensorrt_build import Library, library
+from live_smlm.inference.tensorrt_cache import PlanCache, user_cache
+from live_smlm.inference.tensorrt_card import Card, card
+from live_smlm.inference.tensorrt_gpu import Gpu, gpus, module_of
+from live_smlm.inference.tensorrt_lane import Lane
+from live_smlm.inference.tensorrt_layout import layout_of
+from live_smlm.testing import tensorrt_double
+from live_smlm.testing.cuda_double import Cuda
+from live_smlm.testing.torch_plan import torch_plans
+
+
+@dataclass(slots=True)
+class Place:
+    """Where lanes run, and by what."""
+
+    gpu: Gpu
+    card: Card
+    library: Library
+    cache: PlanCache
+    by_torch: bool
+    why: str = ""
+    """Why by torch."""
+
+    @contextmanager
+    def lane(
+        self, model: Bundle, camera: CameraModel, precision: str, *, graphs: bool = True
+    ) -> Iterator[Lane]:
+        """An open lane."""
+        short = graph_type("fp16" if precision == "fp16" else "fp32")
+        layout = layout_of(self.library, model, camera.shape, short)
+        context = EngineContext(camera=camera, device="cuda")
+        if self.by_torch:
+            plans: Any = torch_plans(model, layout, self.card.device)
+            lane = Lane(
+                self.card,
+                layout,
+                plans,
+                camera,
+                threshold=model.manifest.threshold,
+                grid=model.manifest.grid,
+                identity=f"torch {torch.__version__} {self.gpu.name} {precision}",
+                graphs=graphs,
+            )
+        else:
+            threshold = model.manifest.threshold
+            lane = make_lane(
+                self.card, self.gpu, layout, model, context, threshold, self.cache, graphs=graphs
+            )
+        try:
+            yield lane
+        finally:
+            lane.close()
+
+
+def camera_of(size: int) -> CameraModel:
+    """A square one."""
+    return CameraModel(shape=(size, size), pixel_size_nm=100.0, read_noise_e=1.5)
+
+
+def movie(size: int, frames: int) -> RawPixels:
+    """Background of 10 photons with 0.2 spots per µm², every frame another."""
+    rng = np.random.default_rng(size)
+    expected = np.full((frames, size, size), 10.0, np.float32)
+    spots = max(1, int(0.2 * (size / 10) ** 2))
+    rows, columns = rng.integers(3, size - 3, (2, frames, spots))
+    which = np.arange(frames)[:, None]
+    for down in range(-2, 3):
+        for right in range(-2, 3):
+            light = 90 * np.exp(-(down**2 + right**2) / (2 * 1.3**2))
+            np.add.at(expected, (which, rows + down, columns + right), light)
+    return (rng.poisson(expected) + 100).astype(np.uint16)
+
+
+def gpu_place(model: Bundle, *, by_torch: bool) -> Place:
+    """The GPU of this machine, by TensorRT if that runs the model there."""
+    runtime = "tensorrt" if module_of("tensorrt") else "tensorrt-rtx"
+    known = module_of(runtime) is not None
+    on = library(runtime) if known else tensorrt_double.tensorrt()
+    why = "as asked" if known else "TensorRT is not installed"
+    place = Place(gpus()[0], card(0), on, user_cache(), by_torch or not known, why)
+    torch.backends.cudnn.benchmark = True
+    if not place.by_torch:
+        try:
+            with place.lane(model, camera_of(64), "fp16") as lane:
+                lane(movie(64, 8), np.arange(8))
+        except (InputError, RuntimeError, MemoryError) as error:
+            place.by_torch, place.why = True, str(error)
+    return place
+
+
+def double_place(folder: Path, *, by_torch: bool) -> Place:
+    """No GPU: the same calls on the processor."""
+    at, on = Card(Cuda(), torch.device("cpu")), tensorrt_double.tensorrt()
+    return Place(tensorrt_double.GPU, at, on, PlanCache(folder / "plans"), by_torch, "as asked")
