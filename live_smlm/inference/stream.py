@@ -20,6 +20,8 @@ Graph = Callable[[F32], tuple[AnyArray, ...]]
 """One input, all outputs."""
 _PIXELS_AT_ONCE = 1 << 16
 """Pixels that go through a graph together: fewer are no faster, more leave the cache."""
+_FRAMES_LIT = 16
+"""Frames that are dark together: of fewer, more would be encoded twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,14 @@ class Streamed:
         """Core frames first … last - 1 and the window to be looked at."""
         manifest = self.network.manifest
         shape = counts.shape[1], counts.shape[2]
+        together = _FRAMES_LIT if self.settings.skip_dark else n
         for window in windows(shape, manifest.grid, manifest.margin_px, self.settings.tile_px):
-            step = max(1, _PIXELS_AT_ONCE // (window.shape[0] * window.shape[1]))
-            for first in range(0, n, step):
-                last = min(first + step, n)
-                for seen in self._lit(counts[first : last + sum(manifest.halo)], window):
-                    yield first, last, seen
+            for begin in range(0, n, together):
+                end = min(begin + together, n)
+                for seen in self._lit(counts[begin : end + sum(manifest.halo)], window):
+                    step = max(1, _PIXELS_AT_ONCE // (seen.shape[0] * seen.shape[1]))
+                    for first in range(begin, end, step):
+                        yield first, min(first + step, end), seen
 
     def _lit(self, counts: F32, window: Window) -> list[Window]:
         """What of a window must be looked at."""
