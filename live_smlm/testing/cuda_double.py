@@ -2,7 +2,8 @@
 
 Stricter than a GPU, so that what would be garbage there fails here:
 
-- work on a stream is only noted, and done when somebody waits for the stream;
+- work on a stream is only noted, and done when somebody waits for the stream:
+  no more than is waited for, or (`ahead`) all that was noted by then;
 - a captured graph repeats the operations on the memory that it saw, and
   whatever Python does between them is lost;
 - an operation that needs new memory is refused;
@@ -25,11 +26,11 @@ Job = Callable[[], Any]
 _HANDLES = itertools.count(1000)
 
 
-class Stream:
+class CudaStream:
     """Work in order, done when somebody waits."""
 
-    def __init__(self, device: object = None) -> None:
-        del device
+    def __init__(self, *, ahead: bool) -> None:
+        self.ahead = ahead
         self.cuda_stream = next(_HANDLES)
         self.jobs: list[Job] = []
         STREAMS[self.cuda_stream] = self
@@ -46,7 +47,7 @@ class Stream:
                 job()
 
 
-STREAMS: "weakref.WeakValueDictionary[int, Stream]" = weakref.WeakValueDictionary()
+STREAMS: "weakref.WeakValueDictionary[int, CudaStream]" = weakref.WeakValueDictionary()
 """By the handle that TensorRT is given."""
 
 
@@ -56,9 +57,9 @@ class Event:
     def __init__(self, *, blocking: bool = False) -> None:
         del blocking
         self._reached = True
-        self._stream: Stream | None = None
+        self._stream: CudaStream | None = None
 
-    def record(self, stream: Stream) -> None:
+    def record(self, stream: CudaStream) -> None:
         """Note the place."""
         self._reached, self._stream = False, stream
         stream.jobs.append(self._reach)
@@ -66,7 +67,8 @@ class Event:
     def synchronize(self) -> None:
         """Do what stands before it."""
         if not self._reached and self._stream is not None:
-            self._stream.do(self._stream.jobs.index(self._reach) + 1)
+            jobs = self._stream.jobs
+            self._stream.do(len(jobs) if self._stream.ahead else jobs.index(self._reach) + 1)
 
     def _reach(self) -> None:
         self._reached = True
@@ -161,20 +163,25 @@ class _Noting(TorchDispatchMode):  # type: ignore[no-untyped-call]
 class Cuda:
     """`torch.cuda`, as far as lanes call it."""
 
+    ahead: bool = False
     refuses_capture: bool = False
     captures: int = 0
     replays: int = 0
 
     def __post_init__(self) -> None:
-        self.Stream = Stream
         self.Event = Event
+
+    def Stream(self, device: object) -> CudaStream:  # noqa: N802 - torch's name
+        """A new stream."""
+        del device
+        return CudaStream(ahead=self.ahead)
 
     def CUDAGraph(self) -> Graph:  # noqa: N802 - torch's name
         """A new graph."""
         return Graph(self)
 
     @contextmanager
-    def stream(self, stream: Stream) -> Iterator[None]:
+    def stream(self, stream: CudaStream) -> Iterator[None]:
         """The current stream of this thread."""
         before, NOW.stream = NOW.stream, stream
         try:
@@ -184,7 +191,7 @@ class Cuda:
             NOW.stream = before
 
     @contextmanager
-    def graph(self, graph: Graph, *, stream: Stream, capture_error_mode: str) -> Iterator[None]:
+    def graph(self, graph: Graph, *, stream: CudaStream, capture_error_mode: str) -> Iterator[None]:
         """What is noted inside goes into the graph."""
         assert NOW.stream is stream, "captured on another stream than the current one"
         assert capture_error_mode == "thread_local"

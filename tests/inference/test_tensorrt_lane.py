@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from live_smlm.core import CameraModel, EngineContext, InputError, RawPixels
-from live_smlm.inference import tensorrt_layout
+from live_smlm.inference import tensorrt_lane, tensorrt_layout
 from live_smlm.inference.bundle import Bundle
 from live_smlm.inference.onnx_cpu import OnnxRuntime
 from live_smlm.inference.runtime import Opened, Peaks, RuntimeSettings
@@ -88,7 +88,11 @@ def test_a_lane_says_what_the_processor_says(
     bundle: Bundle, camera: CameraModel, movie: Movie, tmp_path: Path, batch: int, frames: int
 ) -> None:
     pixels = movie[0][:frames]
-    with processor(bundle, camera) as opened, lane_of(bundle, camera, tmp_path, batch=batch) as on:
+    cuda = Cuda(ahead=bool(frames % 2))
+    with (
+        processor(bundle, camera) as opened,
+        lane_of(bundle, camera, tmp_path, batch=batch, cuda=cuda) as on,
+    ):
         expected = opened(pixels, numbers(pixels))
         assert frames < 11 or len(expected.frame) > 5
         assert_same(on(pixels, numbers(pixels)), expected)
@@ -113,7 +117,8 @@ def test_calls_follow_each_other_whatever_came_before(
     bundle: Bundle, camera: CameraModel, movie: Movie, tmp_path: Path
 ) -> None:
     pixels = movie[0]
-    chunks = [slice(0, 10), slice(8, 14), slice(12, 17), slice(3, 9), slice(3, 9), slice(7, 12)]
+    starts_and_stops = [(0, 10), (8, 14), (12, 17), (15, 20), (3, 9), (3, 9), (7, 12)]
+    chunks = [slice(start, stop) for start, stop in starts_and_stops]
     with processor(bundle, camera) as opened, lane_of(bundle, camera, tmp_path) as on:
         for chunk in chunks:
             index = numbers(pixels)[chunk]
@@ -131,22 +136,45 @@ def test_other_frames_under_the_same_numbers_are_seen_as_others(
 
 
 def test_the_context_that_the_last_call_left_is_not_encoded_again(
-    make_bundle: MakeBundle, camera: CameraModel, movie: Movie, tmp_path: Path
+    make_bundle: MakeBundle,
+    camera: CameraModel,
+    movie: Movie,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bundle, pixels = make_bundle(encoder=True), movie[0]
     with processor(bundle, camera) as opened, lane_of(bundle, camera, tmp_path) as on:
         on(pixels[:6], numbers(pixels)[:6])
         assert on._batch is not None
-        on._batch._prime.enqueue = refuse  # type: ignore[method-assign]
+        monkeypatch.setattr(on._batch._prime, "enqueue", refuse)
         index = numbers(pixels)[4:10]
         assert_same(on(pixels[4:10], index), opened(pixels[4:10], index))
-        with pytest.raises(AssertionError, match="encoded again"):
+        with pytest.raises(AssertionError, match="not to be called"):
             on(pixels[:6], numbers(pixels)[:6])
 
 
-def refuse(stream: object) -> None:
-    del stream
-    raise AssertionError("encoded again")
+def test_a_call_that_failed_leaves_nothing_to_the_next(
+    make_bundle: MakeBundle,
+    camera: CameraModel,
+    movie: Movie,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bundle, pixels, index = make_bundle(encoder=True), movie[0], numbers(movie[0])
+    with processor(bundle, camera) as opened, lane_of(bundle, camera, tmp_path) as on:
+        on(pixels[:6], index[:6])
+        with pytest.raises(ValueError, match="could not broadcast"):
+            on(np.concatenate([pixels[4:10], pixels[4:10]])[:, :40], index[4:16])
+        assert_same(on(pixels[4:10], index[4:10]), opened(pixels[4:10], index[4:10]))
+        with monkeypatch.context() as broken:
+            broken.setattr(tensorrt_lane._Slot, "take", refuse)
+            with pytest.raises(AssertionError, match="not to be called"):
+                on(pixels[:10], index[:10])
+        assert_same(on(pixels[8:14], index[8:14]), opened(pixels[8:14], index[8:14]))
+
+
+def refuse(*arguments: object) -> None:
+    raise AssertionError(f"not to be called, with {len(arguments)}")
 
 
 def test_a_camera_with_maps_is_calibrated_pixel_by_pixel(
@@ -209,7 +237,6 @@ def test_a_closed_lane_holds_no_memory(
     with lane_of(bundle, camera, tmp_path) as on:
         on(movie[0], numbers(movie[0]))
         assert cuda_double.held() > before + 10
-    gc.collect()
     assert cuda_double.held() == before
     with pytest.raises(ValueError, match="closed"):
         on(movie[0], numbers(movie[0]))
