@@ -36,7 +36,9 @@ class EngineSpec:
     envelope: Mapping[str, tuple[float, float]] = field(
         default_factory=lambda: MappingProxyType({})
     )
-    """Ranges the engine was made or trained for, e.g. `pixel_size_nm`, `density_per_um2`."""
+    """Ranges the engine was made or trained for. Checked live: `density_per_um2`, `z_nm`, and the
+    light at the camera, `photons` and `background`; or in effective counts, of which the camera
+    tells how many a photon makes: `photon_counts`, `background_counts`."""
 
     def __post_init__(self) -> None:
         require(bool(self.name), "engine name is empty; give it one")

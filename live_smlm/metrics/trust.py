@@ -227,4 +227,6 @@ def _alarm(check: Check) -> Alarm:
 def _told(scope: Scope, molecules: int) -> str:
     if scope.unshadowed is not None:
         return scope.unshadowed
+    if molecules < FEWEST:
+        return f"{molecules} of {FEWEST} isolated molecules so far"
     return f"{molecules} molecules fitted again"

@@ -162,9 +162,13 @@ def _width(rows: F32) -> Check:
 
 
 def _light(rows: F32) -> Check:
-    chi2 = median(column(rows, "chi2")) or Measured(1.0, np.inf)
+    """Certain by the order statistics: overlapping molecules scatter in no known way."""
+    chi2 = np.sort(column(rows, "chi2"))
+    middle, reach = float(np.median(chi2)), int(CERTAIN * np.sqrt(len(chi2)) / 2)
+    edge = len(chi2) // 2 + (-reach if middle > 1 else reach)
+    error = abs(middle - float(chi2[np.clip(edge, 0, len(chi2) - 1)])) / CERTAIN
     slack = _MODEL_ERROR**2 * float(np.median(column(rows, "power")))
-    return _check("light", chi2, (1.0, 1.0 + slack), (_CHI2_LOW, _CHI2 + slack))
+    return _check("light", Measured(middle, error), (1.0, 1.0 + slack), (_CHI2_LOW, _CHI2 + slack))
 
 
 def _spread(rows: F32, axes: str, *, alone: bool) -> Check | None:

@@ -195,6 +195,7 @@ def test_few_molecules_are_waited_for() -> None:
         said = rows(rng, 1 if chunk % 2 else 0, width=0.13)
         seen = fold(seen, look(FRAMES, molecules(rng), said), SCOPE)
         assert seen.trust.verdict is Verdict.EARLY
+    assert seen.trust.shadow == "20 of 24 isolated molecules so far"
     for _ in range(40):
         seen = fold(seen, look(FRAMES, molecules(rng), rows(rng, 1, width=0.13)), SCOPE)
     assert names(seen.trust) == ["width"]
