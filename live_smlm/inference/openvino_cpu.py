@@ -84,6 +84,7 @@ def graph(path: Path, precision: str) -> Graph:
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": 1,
         "NUM_STREAMS": 1,
+        "ENABLE_CPU_PINNING": False,  # lanes know nothing of each other's cores
     }
     request = core.compile_model(_read(path), "CPU", hints).create_infer_request()
 

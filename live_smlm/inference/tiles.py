@@ -13,10 +13,10 @@ import numpy as np
 from live_smlm.core import I64, AnyArray, Bool
 
 Span = tuple[int, int]
-_WHOLE_PX = 1 << 20
-"""Frames up to so many pixels stay whole: smaller windows were not faster."""
+_WHOLE_PX = 1 << 19
+"""Frames up to so many pixels stay whole."""
 _SIDE_PX = 512
-"""What a window of a larger frame owns: its overlaps cost a quarter, its memory is bounded."""
+"""What a window of a larger frame owns: overlaps cost a quarter, the frame as a whole twice."""
 
 
 @dataclass(frozen=True, slots=True)
