@@ -44,6 +44,8 @@ _TOLERANCE = 0.05
 _LONGEST_PX, _LONGEST_NM = 0.5, 100.0
 _LEAST_LEFT = 0.2
 """Of the photons, after one step."""
+_LEAST_OTHERS = 1e-6
+"""Share of the information that is left to the other frames."""
 _CHI2 = SUMS - 1
 
 
@@ -84,8 +86,8 @@ class Fit(NamedTuple):
     """How a fit ended."""
 
     used: int
-    split: float
-    """Chi² of the frames' disagreement about the place: 3 (2D: 2) per frame beyond the first."""
+    stranger: float
+    """Chance that one of the frames shows somebody else."""
     converged: bool
 
 
@@ -141,16 +143,17 @@ def fit_sequence(
     `sequence_link`) is dropped; `chance` is what a link may cost.
     """
     converged = _converge(optics, s, used, w, room, place, h)
-    split = 0.0
+    stranger = 0.0
     while used > 1:
-        split, excess, worst = _disagreement(optics, s, used, room, h, chance)
+        excess, worst = _stranger(optics, s, used, room, h, chance)
+        stranger = 1.0 / (1.0 + math.exp(-0.5 * excess))
         if excess <= 0:
             break
         used -= 1
         _drop(s, worst, used, room)
         converged = _converge(optics, s, used, w, room, place, h)
-        split = 0.0
-    return Fit(used, split, converged)
+        stranger = 0.0
+    return Fit(used, stranger, converged)
 
 
 @jit
@@ -200,34 +203,32 @@ def _step(
 
 
 @jit
-def _disagreement(
+def _stranger(
     optics: Optics, s: Shining, used: int, room: Scratch, h: F64, chance: float
-) -> tuple[float, float, int]:
-    """Chi² of the frames' own maxima; the largest excess over `chance` of a link, and its frame."""
+) -> tuple[float, int]:
+    """The largest cost of a linked frame beyond `chance`, by its own maximum; and that frame."""
     axes = 3 if optics.depth.size else 2
-    own, others, score, move = np.empty((3, 3)), np.zeros((3, 3)), np.empty(3), np.empty(3)
-    spread, more = np.empty((3, 3)), np.empty((3, 3))
-    total, highest, worst = 0.0, -math.inf, 1
-    for f in range(used):
+    own, others, score = np.empty((AXES, AXES)), np.zeros((AXES, AXES)), np.empty(AXES)
+    spread, more = np.empty((AXES, AXES)), np.empty((AXES, AXES))
+    highest, worst = -math.inf, 1
+    for f in range(1, used):
         own[:], score[:] = 0.0, 0.0
         add_frame(room.sums[f], s.photons[f], own, score)
-        if axes == 2:
-            without_depth(own, score)
-        solve(own, score, move)
         for i in range(AXES):
-            total += score[i] * move[i]
             for j in range(i + 1):
                 others[i, j] = h[i, j] - own[i, j]
-            others[i, i] = max(others[i, i], 1e-6 * h[i, i])
+            others[i, i] = max(others[i, i], _LEAST_OTHERS * h[i, i])
         if axes == 2:
-            others[2, 2] = 1.0
+            without_depth(own, score)
+            others[Z, Z] = 1.0
+        # At the common maximum, the gap between the two maxima is `spread` times the score.
         invert(own, spread)
         invert(others, more)
         spread += more
-        excess = quadratic(spread, score) - max(chance - math.log(determinant(spread, axes)), 0.0)
-        if f > 0 and excess > highest:
-            highest, worst = excess, f
-    return total, highest, worst
+        cost = quadratic(spread, score) + math.log(determinant(spread, axes))
+        if cost - chance > highest:
+            highest, worst = cost - chance, f
+    return highest, worst
 
 
 @jit

@@ -57,7 +57,7 @@ class Fits(NamedTuple):
     chi2: F64
     pixels: I64
     frames: I64
-    split: F64
+    stranger: F64
     """See `sequence_fit.Fit`."""
     converged: Bool
 
@@ -97,7 +97,7 @@ def sweep(
         sandwich(inverse, q, inverse)
         _covariance(s, inverse, room, fits.whole[i])
         fits.chi2[i], fits.pixels[i] = misfit(fit.used, room), w.rows * w.columns * fit.used
-        fits.frames[i], fits.split[i] = fit.used, fit.split
+        fits.frames[i], fits.stranger[i] = fit.used, fit.stranger
         fits.converged[i] = fit.converged
 
 

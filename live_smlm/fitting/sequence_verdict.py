@@ -8,12 +8,13 @@ network the weight w = m² / (m² + n²), and has the variance v + m² n² / (m�
 
 What makes a model wrong, and how it shows:
 - neighbours that are known are not known exactly: `sequence_doubt` derives it;
+- a linked frame may show a stranger, with the chance that `sequence_fit` tells; he
+  lies about as far off as the network would have let him be;
 - neighbours that nobody saw leave residuals: chi² of the pixels beyond chance;
-- they, and strangers linked by mistake, pull the frames apart: `split`;
 - a fit that ran away disagrees with the network by more than both claim.
-Each adds to m² in proportion to its excess over chance. The proportions were
-found by the likelihood of the true errors in simulated movies of 0.2 to 2
-molecules per µm² (`bench/sequence.py`), and change little if halved or doubled.
+For the last two, what they add to m² goes by their excess over chance. Its
+proportions were found on simulated movies of 0.2 to 2 molecules per µm², by the
+true errors (`bench/sequence.py`); twice or half as much changes little.
 """
 
 from dataclasses import dataclass
@@ -23,17 +24,13 @@ import numpy as np
 from live_smlm.core import F64, Bool
 from live_smlm.fitting.sequence_sweep import Fits
 
-_NEIGHBOURS = 1.4
-"""Above 1, as neighbours' errors are alike and some neighbours are unseen."""
-_PER_CHI2 = 0.0165
-_PER_SPLIT = 0.05
-_PER_DISSENT = 0.035
-_SPLIT_BY_CHANCE = 2.0
+_PER_CHI2 = 0.03
+_PER_DISSENT = 0.05
 _DISSENT_BY_CHANCE = 10.0
-_LEAST = 1e-4
+"""Chi² of four numbers that chance exceeds once in 25 times."""
 _LEAST_OWN = 0.05
 """Share of its variance that the network has for itself at least."""
-_TRUSTED = 0.5
+_TRUSTED = 0.7
 """Weight of the network above which a fit is not worth having."""
 
 
@@ -59,26 +56,24 @@ def judge(fits: Fits, network: F64, doubt: F64, axes: int) -> Verdict:
     free = np.r_[0:axes, 3]
     own, whole, claim = (np.einsum("nii->ni", c)[:, free] for c in (fits.own, fits.whole, doubt))
     value, other = fits.state[:, free], network[:, free]
-    per_frame = axes * (fits.frames - 1)
     degrees = np.maximum(fits.pixels - axes - 2 * fits.frames, 1)
     scatter = np.maximum(fits.chi2 - degrees - np.sqrt(2 * degrees), 0)
-    split = np.maximum(fits.split - per_frame - _SPLIT_BY_CHANCE, 0)
-    excess = _LEAST + _PER_CHI2 * scatter + _PER_SPLIT * split
-    wrong = _NEIGHBOURS * np.maximum(whole - own, 0) + own * excess[:, None]
-    less = np.maximum(claim - own, _LEAST_OWN * claim) + np.finfo(np.float64).tiny
-    votes = np.sum((value - other) ** 2 / (wrong + less), axis=1)
-    dissent = _PER_DISSENT * np.maximum(votes - _DISSENT_BY_CHANCE, 0)
-    wrong += dissent[:, None] * (wrong + less)
-    weight = wrong / (wrong + less)
-    trusted = (
-        fits.converged
-        & (weight[:, :axes].mean(axis=1) < _TRUSTED)
-        & np.isfinite(weight).all(axis=1)
-    )
-    mean, variance = fits.state.copy(), np.zeros((len(claim), 4))
-    mean[:, free] += weight * (other - value)
-    variance[:, free] = own + wrong * less / (wrong + less)
-    return Verdict(mean, _scaled(fits.whole, variance), fits.chi2 / degrees, trusted)
+    # A fit that found nothing may have infinite variance; then it is not trusted.
+    with np.errstate(over="ignore", invalid="ignore"):
+        wrong = np.maximum(whole - own, 0) + claim * fits.stranger[:, None]
+        wrong += _PER_CHI2 * scatter[:, None] * own
+        less = np.maximum(claim - own, _LEAST_OWN * claim)
+        votes = np.sum((value - other) ** 2 / (wrong + less), axis=1)
+        dissent = _PER_DISSENT * np.maximum(votes - _DISSENT_BY_CHANCE, 0)
+        wrong += dissent[:, None] * (wrong + less)
+        weight = wrong / (wrong + less)
+        mean, variance = fits.state.copy(), np.zeros((len(claim), 4))
+        mean[:, free] += weight * (other - value)
+        variance[:, free] = own + wrong * less / (wrong + less)
+        covariance = _scaled(fits.whole, variance)
+    finite = np.isfinite(covariance).all(axis=(1, 2)) & np.isfinite(mean).all(axis=1)
+    trusted = fits.converged & finite & (weight[:, :axes].mean(axis=1) < _TRUSTED)
+    return Verdict(mean, covariance, fits.chi2 / degrees, trusted)
 
 
 def _scaled(covariance: F64, variance: F64) -> F64:
