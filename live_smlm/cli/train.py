@@ -55,10 +55,16 @@ def train(
         int, typer.Option("--workers", help="Processes that draw movies ahead; for GPUs")
     ] = 0,
     threads: Annotated[int, typer.Option("--threads", help="Of torch on the CPU")] = 1,
+    start: Annotated[
+        Path | None, typer.Option("--start", help="Bundle whose weights it begins with")
+    ] = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option("--checkpoint", help="Folder; where one lies, training goes on from it"),
     ] = None,
+    scored: Annotated[
+        bool, typer.Option("--score/--no-score", help="Run it on the standard sets it fits")
+    ] = True,
     as_json: Json = False,
 ) -> None:
     """Train a network on simulated movies and write it as a bundle."""
@@ -91,12 +97,14 @@ def train(
         seed=seed,
         check_every=check_every,
         patience=patience,
+        start=start,
         device=device,
         workers=workers,
     )
     folder = checkpoint or out.with_name(f"{out.name}.checkpoint")
     trained = trainer.train(training, folder, _say)
-    bundle = finish.finish(trained, training, out, "live-smlm " + shlex.join(sys.argv[1:]))
+    command = "live-smlm " + shlex.join(sys.argv[1:])
+    bundle = finish.finish(trained, training, out, command, scored=scored)
     manifest = bundle.manifest
     answer = {
         "bundle": str(out),

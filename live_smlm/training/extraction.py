@@ -22,7 +22,7 @@ SLOTS = 64
 LEAST = 0.03
 """A pixel less probable than this stands for nothing."""
 CROWDED = 0.3
-"""A pixel this probable that found no place among the candidates is a loss to be told."""
+"""What is this probable and finds no place is a loss to be told."""
 SAME_PX = 1.0
 SAME_NM = 400.0
 """Positions this near are one molecule."""
@@ -46,7 +46,7 @@ class Extraction(nn.Module):
         tiles = probability.reshape(n, down, GRID, across, GRID).transpose(2, 3)
         tiles = tiles.reshape(n, down * across, GRID * GRID)
         best, place = torch.topk(tiles, CANDIDATES, dim=2)
-        crowded = (tiles > CROWDED).sum(2) - (best > CROWDED).sum(2)
+        crowded = _probable(tiles) - _probable(best)
         # Where in the padded image: rows and columns of the candidates.
         tile = torch.arange(down * across, device=maps.device).view(1, -1, 1)
         corner_row = torch.div(tile, across, rounding_mode="floor") * GRID
@@ -59,6 +59,7 @@ class Extraction(nn.Module):
         weight, mass, stands = _clusters(planes[:, :4], where, width)
         score = (mass * stands * (best.reshape(n, -1) > LEAST)).reshape(n, -1, CANDIDATES)
         kept, slot = torch.topk(score, SLOTS, dim=2)
+        crowded = crowded + _probable(score) - _probable(kept)
         chosen = (slot + tile * CANDIDATES).reshape(n, -1)
         found = self._means(planes, where, weight, mass, chosen, width)
         found = found.reshape(n, -1, SLOTS, FIELDS - 1)
@@ -103,6 +104,10 @@ class Extraction(nn.Module):
         near = _gather(planes[:, 1:], around)
         means = (near * share.unsqueeze(1)).sum(3)
         return torch.cat([means[:, :5], means[:, 5:].sqrt()], 1).transpose(1, 2)
+
+
+def _probable(values: Tensor) -> Tensor:
+    return (values > CROWDED).sum(2)
 
 
 def _around(where: Tensor, width: int) -> Tensor:

@@ -35,10 +35,14 @@ _BRIGHT_SPREADS = 2.0
 _TOLD = ("jaccard", "rmse_lateral_nm", "rmse_axial_nm", "efficiency", "pull_std_x", "pull_std_z")
 
 
-def finish(trained: Trained, training: Training, out: Path, command: str) -> Bundle:
-    """Write the bundle, score it, and write it again with its scores."""
+def finish(
+    trained: Trained, training: Training, out: Path, command: str, *, scored: bool
+) -> Bundle:
+    """Write the bundle; with `scored`, run it on the standard sets and write their scores, too."""
     network, scene = trained.network, training.scene
     look = held_out(network, trained.scales, scene, _BATCHES, torch.device(training.device))
+    threshold = look.best_threshold()
+    scores = {"held out": _held_out_scores(look, threshold)}
     manifest = Manifest(
         name=out.name,
         architecture=training.architecture,
@@ -46,17 +50,19 @@ def finish(trained: Trained, training: Training, out: Path, command: str) -> Bun
         halo=network.halo,
         grid=GRID,
         slots=SLOTS,
-        threshold=look.best_threshold(),
+        threshold=threshold,
         margin_px=network.margin_px,
         macs_per_pixel=macs_per_pixel(network),
         envelope=envelope(scene),
-        provenance=_provenance(trained, training, command),
+        provenance={**_provenance(trained, training, command), "scores": scores},
     )
     held = files(network, trained.scales, scene.axes)
     bundle = write_bundle(out, manifest, held, scene.psf)
-    scores = {"held out": _held_out_scores(look, manifest.threshold), **standard_scores(bundle)}
-    scored = dataclasses.replace(manifest, provenance={**manifest.provenance, "scores": scores})
-    return write_bundle(out, scored, held, scene.psf)
+    if not scored:
+        return bundle
+    scores |= standard_scores(bundle)
+    told = dataclasses.replace(manifest, provenance={**manifest.provenance, "scores": scores})
+    return write_bundle(out, told, held, scene.psf)
 
 
 def envelope(scene: Scene) -> Envelope:

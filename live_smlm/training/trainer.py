@@ -16,9 +16,11 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 
-from live_smlm.core import require
+from live_smlm.core import InputError, require
 from live_smlm.evaluate.score import Score
+from live_smlm.inference.bundle import WEIGHTS, Bundle
 from live_smlm.training import checkpoint
 from live_smlm.training.ahead import batches
 from live_smlm.training.checkpoint import Standing
@@ -49,6 +51,8 @@ class Training:
     """Steps between two looks at the held-out movies; each keeps a checkpoint."""
     patience: int = 0
     """Looks without progress after which it ends early; 0: never."""
+    start: Path | None = None
+    """A bundle whose weights it begins with; None: from nothing."""
     device: str = "cpu"
     workers: int = 0
     """Processes that draw movies beside the training; 0: none."""
@@ -72,6 +76,7 @@ class Training:
         """What makes this training this one: all but how long and where."""
         names = ("architecture", "seed", "movies", "frames")
         told = {name: getattr(self, name) for name in names}
+        told["start"] = None if self.start is None else Bundle.load(self.start).hash
         return {**told, "options": dict(self.options), "scene": dict(self.scene.describe())}
 
 
@@ -121,6 +126,8 @@ def train(
     scales = scales_of(training.scene)
     torch.manual_seed(training.seed)
     network: AnyNetwork = build(training.architecture, scales, training.options)
+    if training.start is not None:
+        _begin_with(network, training.start)
     network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch takes it
     recipe = network.recipe
     optimizer = torch.optim.AdamW(
@@ -135,6 +142,18 @@ def train(
         standing = replace(standing, steps=training.steps)
     run = _Run(training, network, scales, optimizer, device, folder)
     return Trained(network, scales, run.to_the_end(standing, tell))
+
+
+def _begin_with(network: AnyNetwork, folder: Path) -> None:
+    """Take the weights of a bundle; units may differ, the network soon finds its own."""
+    weights = load_file(Bundle.load(folder).folder / WEIGHTS)
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(
+            f"bundle {folder} has not the layers of this network; give one of the same "
+            "architecture and options"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

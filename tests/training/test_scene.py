@@ -1,0 +1,105 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from live_smlm.core import InputError
+from live_smlm.training.ahead import batches
+from live_smlm.training.scene import SIDE, Batch, Scene, sample
+
+HALO = (1, 1)
+
+
+def draw(scene: Scene, step: int = 0, seed: int = 1, movies: int = 6) -> Batch:
+    return sample(scene, seed, step, movies=movies, frames=4, halo=HALO)
+
+
+def same(one: Batch, other: Batch) -> bool:
+    return all(
+        np.array_equal(getattr(one, f.name), getattr(other, f.name))
+        for f in dataclasses.fields(Batch)
+    )
+
+
+def test_a_batch_is_a_function_of_seed_and_step(scene: Scene) -> None:
+    assert same(draw(scene), draw(scene))
+    assert not same(draw(scene), draw(scene, step=1))
+    assert not same(draw(scene), draw(scene, seed=2))
+
+
+def test_processes_that_draw_ahead_draw_the_same_in_the_same_order(scene: Scene) -> None:
+    with batches(scene, 1, range(3, 9), 2, (1, 2, HALO)) as drawn:
+        ahead = list(drawn)
+    with batches(scene, 1, range(3, 9), 0, (1, 2, HALO)) as drawn:
+        here = list(drawn)
+    assert [step for step, _ in ahead] == list(range(3, 9))
+    assert all(same(a, b) for (_, a), (_, b) in zip(ahead, here, strict=True))
+
+
+def test_the_density_is_the_one_that_was_asked_for(flat_scene: Scene) -> None:
+    counts = [len(draw(flat_scene, step).window) for step in range(12)]
+    windows = 12 * 6 * 4
+    area = (SIDE * 0.1) ** 2
+    # Molecules stay for some frames: their number scatters more than Poisson's, by on-times + 1.
+    error = np.sqrt(6 * windows * area)
+    assert abs(sum(counts) - windows * area) < 4 * error
+
+
+def test_movies_differ_in_density_and_background(scene: Scene) -> None:
+    batch = draw(scene, movies=16)
+    per_movie = np.bincount(batch.window // 4, minlength=16)
+    assert per_movie.min() < 0.5 * per_movie.max()
+    level = batch.background.reshape(16, -1).mean(1)
+    assert level.min() < 0.7 * level.max()
+
+
+def test_counts_without_molecules_vary_as_much_as_they_amount_to(scene: Scene) -> None:
+    dark = dataclasses.replace(
+        scene, density_per_um2=(1e-6, 1e-6), background=(50.0, 50.0), label_photons=0.0
+    )
+    batch = draw(dark, movies=40)
+    rest = batch.frames[:, 1:-1].reshape(-1, SIDE, SIDE) - batch.background
+    ratio = (rest**2).mean() / batch.background.mean()
+    # Read noise adds 1.6² to some 40 counts in half of the movies; hot pixels a little more.
+    assert 1.0 < ratio < 1.2
+    assert abs(rest.mean()) < 0.1
+
+
+def test_molecules_lie_where_the_light_is(flat_scene: Scene) -> None:
+    batch = draw(dataclasses.replace(flat_scene, density_per_um2=(0.01, 0.01)), movies=200)
+    frames = batch.frames[:, 1:-1].reshape(-1, SIDE, SIDE)
+    well = np.all((batch.molecule[:, :2] > 5) & (batch.molecule[:, :2] < SIDE - 5), axis=1)
+    well &= batch.molecule[:, 3] > 1000
+    assert well.sum() > 10
+    for window, (x, y, _, _) in zip(batch.window[well], batch.molecule[well], strict=True):
+        row, column = int(y), int(x)
+        near = frames[window, row - 2 : row + 3, column - 2 : column + 3]
+        assert near.sum() > 500
+
+
+def test_dim_molecules_are_known_but_not_labelled(scene: Scene) -> None:
+    batch = draw(scene, movies=16)
+    assert 0 < batch.labelled.sum() < len(batch.labelled)
+    assert np.array_equal(batch.labelled, batch.molecule[:, 3] >= scene.label_photons)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cameras": ()}, "give at least one"),
+        ({"photons": (0.0, 100.0)}, "photons is 0 to 100"),
+        ({"photons": (200.0, 100.0)}, "low before high"),
+        ({"density_per_um2": (1.0, 100.0)}, "reaches 100"),
+        ({"z_nm": (-9000.0, 9000.0)}, "stay within it"),
+    ],
+)
+def test_what_cannot_be_simulated_is_refused(
+    scene: Scene, change: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        dataclasses.replace(scene, **change)  # type: ignore[arg-type]
+
+
+def test_a_psf_without_z_refuses_a_range_of_z(flat_scene: Scene) -> None:
+    with pytest.raises(InputError, match="stay within it"):
+        dataclasses.replace(flat_scene, z_nm=(-100.0, 100.0))
