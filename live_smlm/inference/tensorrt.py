@@ -58,8 +58,8 @@ class TensorRt:
         on, gpu = card(index), gpus()[index]
         on.cuda.set_device(on.device)
         precision = graph_type(settings.precision or self.precisions[0])
-        layout = layout_of(library(self.name), bundle, context.camera.shape, precision)
         with _OPENING:
+            layout = layout_of(library(self.name), bundle, context.camera.shape, precision)
             lane = make_lane(on, gpu, layout, bundle, context, settings.threshold, user_cache())
         try:
             yield lane

@@ -120,7 +120,9 @@ class _Batch:
         self._find.bind(source, self._ring)
         scale = Scale(card, count_scale(camera))
         context, fresh = self._ring[: layout.halo], self._ring[layout.halo :]
-        self._prime = Intake(card, layout, scale, context, runs.get("prime"), grid)
+        self._prime = (
+            Intake(card, layout, scale, context, runs.get("prime"), grid) if layout.halo else None
+        )
         self._intake = Intake(card, layout, scale, fresh, runs.get("encode"), grid)
         self._sieve = Sieve(card, self._find, threshold)
         self._context = card.pinned((layout.halo, *layout.shape), torch.uint16)
@@ -140,7 +142,7 @@ class _Batch:
 
     def begin(self, context: RawPixels | None) -> None:
         """Put the context before the first batch; None: what the last batch left there."""
-        if context is None or not self._layout.halo:
+        if context is None or self._prime is None:
             return
         self._context.numpy()[:] = context
         self._prime.raw.copy_(self._context, non_blocking=True)

@@ -42,3 +42,9 @@ def check_device(device: Device, spec: EngineSpec, missing: Missing = cuda_missi
 def told(plan: RunPlan) -> str:
     """The device in words, for records and screens."""
     return f"{plan.device} (auto: {plan.device_why})" if plan.device_why else str(plan.device)
+
+
+def quicker(plan: RunPlan) -> str:
+    """What helps where workers take too long to be ready."""
+    on_gpu = plan.device.kind == "cuda"
+    return "; build TensorRT's plans beforehand: live-smlm build MODEL" if on_gpu else ""

@@ -29,7 +29,7 @@ from live_smlm.pipeline.recorder import Raw, Recorder
 from live_smlm.pipeline.witness import MakeWitness
 from live_smlm.pipeline.worker import Place
 from live_smlm.session.check import check
-from live_smlm.session.device import told
+from live_smlm.session.device import quicker, told
 from live_smlm.session.guard import Guard
 from live_smlm.session.numbers import fill_of, latencies_of, numbers_of
 from live_smlm.session.plan import Control, Outcome, RunPlan, Topology
@@ -198,7 +198,7 @@ class Session:
             elif self.control.stopping:
                 self._reason = Finish.CANCELED, self.control.reason or "asked to stop"
             elif time.monotonic() > deadline and self.plan.topology is not Topology.NONE:
-                self._fail(f"no worker was ready within {READY_PATIENCE_S:g} s")
+                self._fail(f"no worker was ready within {READY_PATIENCE_S:g} s{quicker(self.plan)}")
             if self._reason is not None:
                 return
             time.sleep(_LOOK_S)

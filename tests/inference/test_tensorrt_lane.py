@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from onnx import numpy_helper, parser
 
 from live_smlm.core import CameraModel, EngineContext, InputError, RawPixels
 from live_smlm.inference import tensorrt_lane, tensorrt_layout
-from live_smlm.inference.bundle import Bundle
+from live_smlm.inference.bundle import Bundle, write_bundle
 from live_smlm.inference.onnx_cpu import OnnxRuntime
 from live_smlm.inference.runtime import Opened, Peaks, RuntimeSettings
 from live_smlm.inference.tensorrt import make_lane
@@ -313,6 +314,46 @@ def test_only_tensorrt_rtx_keeps_what_it_compiled(
             assert on.identity.startswith(runtime)
         assert len(list(folder.glob("*.plan"))) == 3
         assert len(list(folder.glob("*.kernels"))) == kept
+
+
+def test_a_network_without_context_needs_no_beginning(
+    make_bundle: MakeBundle, camera: CameraModel, movie: Movie, tmp_path: Path
+) -> None:
+    encode = "features = Unsqueeze (frames, one)"
+    detect = """
+        best = MaxPool <kernel_shape = [32, 32], strides = [32, 32]> (features)
+        flat = Reshape (best, shape)
+        molecules = Concat <axis = 3> (flat, flat, flat, flat, flat, flat, flat, flat, flat, flat)
+        level = ReduceMax <keepdims = 0> (flat, last_two)
+        crowded = Cast <to = 6> (level)
+    """
+    given = "float[n, 1, h, w] features"
+    found = "float[n, t, 1, 10] molecules, int32[n, t] crowded"
+    files = {
+        "features.onnx": small_graph("float[n, h, w] frames", given, encode),
+        "molecules.onnx": small_graph(given, found, detect),
+    }
+    said = replace(make_bundle().manifest, name="brightest", halo=(0, 0), slots=1)
+    bundle = write_bundle(tmp_path / "brightest", said, files, make_bundle().psf())
+    pixels = movie[0][:7]
+    with processor(bundle, camera) as opened, lane_of(bundle, camera, tmp_path) as on:
+        for _ in range(2):
+            answer = on(pixels, numbers(pixels))
+            assert len(answer.frame) == 7 * 6
+            assert_same(answer, opened(pixels, numbers(pixels)))
+
+
+def small_graph(given: str, found: str, body: str) -> bytes:
+    text = f'<ir_version: 8, opset_import: ["" : 18]> g ({given}) => ({found}) {{ {body} }}'
+    model = parser.parse_model(text)
+    constants = {"one": [1], "shape": [0, -1, 1, 1], "last_two": [2, 3]}
+    used = {name for node in model.graph.node for name in node.input}
+    model.graph.initializer.extend(
+        numpy_helper.from_array(np.array(value), name)
+        for name, value in constants.items()
+        if name in used
+    )
+    return bytes(model.SerializeToString())
 
 
 def test_batches_fill_a_gpu_and_no_more(

@@ -23,7 +23,7 @@ from live_smlm.core import (
     empty,
 )
 from live_smlm.pipeline.lane import run_lane
-from live_smlm.session.device import check_device, choose, told
+from live_smlm.session.device import check_device, choose, quicker, told
 from live_smlm.session.plan import RunPlan
 from live_smlm.store.record import read_run
 from live_smlm.transport import messages
@@ -95,6 +95,8 @@ def test_a_gpu_that_cannot_serve_is_refused_with_the_cure() -> None:
 def test_the_choice_is_told_with_its_reason() -> None:
     assert told(RunPlan(engine="e", device=Device("cuda", 1))) == "cuda:1"
     assert told(RunPlan(engine="e", device_why="no driver")) == "cpu (auto: no driver)"
+    assert "live-smlm build" in quicker(RunPlan(engine="e", device=Device("cuda", 1)))
+    assert not quicker(RunPlan(engine="e"))
 
 
 @pytest.mark.parametrize(
