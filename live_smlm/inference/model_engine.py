@@ -3,7 +3,7 @@
 The only place where effective counts become photons and pixels nanometres.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,6 +13,7 @@ import numpy as np
 
 from live_smlm.core import (
     I64,
+    AnyArray,
     CameraModel,
     EngineContext,
     EngineSpec,
@@ -43,7 +44,7 @@ _AXIAL = ("z", "sigma_z")
 
 @dataclass(slots=True, eq=False)
 class Localizer:
-    """The function that `ModelEngine` yields."""
+    """The function that `ModelEngine.open` yields."""
 
     opened: Opened
     bundle: Bundle
@@ -53,6 +54,11 @@ class Localizer:
 
     def __call__(self, batch: FrameBatch, /) -> Localizations:
         """The molecules of the frames between the halos."""
+        numbers = batch.index[batch.core]
+        return molecules(self.peaks(batch), numbers, self.bundle.manifest, self.camera)
+
+    def peaks(self, batch: FrameBatch) -> Peaks:
+        """The same as the network says it."""
         manifest, core = self.bundle.manifest, batch.core
         parts = []
         for places in gapless(batch.index, core, manifest.halo):
@@ -61,11 +67,13 @@ class Localizer:
             parts.append((first, peaks))
         peaks = joined(parts, core.stop - core.start)
         self.crowded += int(peaks.crowded.sum())
-        return molecules(peaks, batch.index[core], manifest, self.camera)
+        return peaks
 
 
-def molecules(peaks: Peaks, numbers: I64, manifest: Manifest, camera: CameraModel) -> Localizations:
-    """Peaks in nm and photons; those beyond the frame are left out."""
+def molecules(
+    peaks: Peaks, numbers: I64, manifest: Manifest, camera: CameraModel, **extra: AnyArray
+) -> Localizations:
+    """Peaks in nm and photons, with columns of the engine's own; those beyond the frame go."""
     nm = camera.pixel_size_nm
     photons = camera.excess_noise / camera.quantum_efficiency
     factors = dict.fromkeys(_IN_LENGTH_PX, nm) | dict.fromkeys(_IN_COUNTS, photons)
@@ -77,7 +85,7 @@ def molecules(peaks: Peaks, numbers: I64, manifest: Manifest, camera: CameraMode
     rows, width = (side * nm for side in camera.shape)
     x, y = columns["x"], columns["y"]
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < rows)
-    return from_columns({"frame": numbers[peaks.frame], **columns}).where(inside)
+    return from_columns({"frame": numbers[peaks.frame], **columns, **extra}).where(inside)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,8 +168,14 @@ class ModelEngine:
         }
 
     @contextmanager
-    def open(self, context: EngineContext) -> Iterator[Localizer]:
-        """See `core.Engine`; yields a `Localizer`."""
+    def open(self, context: EngineContext) -> Iterator[Callable[[FrameBatch], Localizations]]:
+        """See `core.Engine`."""
+        with self.localizer(context) as localizer:
+            yield localizer
+
+    @contextmanager
+    def localizer(self, context: EngineContext) -> Iterator[Localizer]:
+        """The network, ready to run; for engines that do more with what it says."""
         bundle = self.bundle(context)
         chosen = choose(self.runtime, context, self.precision)
         settings = RuntimeSettings(
