@@ -22,6 +22,7 @@ from live_smlm.core import (
     Localizations,
     RawPixels,
     from_columns,
+    require,
 )
 from live_smlm.fitting.cutouts import cut_frames, cut_map
 from live_smlm.fitting.model import fit_model
@@ -96,10 +97,12 @@ class Shadow:
     def __call__(self, frames: FrameBatch, molecules: Localizations, /) -> F32:
         """Look at a few of an engine's molecules in the frames it found them in."""
         chosen = self.sample(molecules)
-        place = np.searchsorted(frames.index, molecules.frame[chosen])
-        pixel_nm = self.fitter.camera.pixel_size_nm
-        row = (molecules.y[chosen] / pixel_nm).astype(np.int32) - self.size // 2
-        left = (molecules.x[chosen] / pixel_nm).astype(np.int32) - self.size // 2
+        place = _places(frames.index, molecules.frame[chosen])
+        rows, columns = self.fitter.camera.shape
+        row, left = (
+            self._corners(molecules.y[chosen], rows),
+            self._corners(molecules.x[chosen], columns),
+        )
         out = np.full((len(chosen), len(COLUMNS)), np.nan, np.float32)
         if not len(chosen):
             return out
@@ -114,6 +117,11 @@ class Shadow:
         for name, score in (("width", WIDTH), ("width_error", WIDTH_ERROR), ("power", POWER)):
             out[kept, COLUMNS.index(name)] = scores[kept, score]
         return out
+
+    def _corners(self, middle_nm: F32, length: int) -> I32:
+        """First pixels of the cut-outs along one axis."""
+        first = (middle_nm / self.fitter.camera.pixel_size_nm).astype(np.int32) - self.size // 2
+        return np.clip(first, 0, length - self.size)
 
     def sample(self, molecules: Localizations) -> I64:
         """Rows of molecules that are alone, chosen by hashes of their frames' numbers."""
@@ -179,6 +187,14 @@ def _trial(camera: CameraModel) -> tuple[FrameBatch, Localizations]:
     middle_nm = [np.array([side * camera.pixel_size_nm / 2]) for side in camera.shape]
     one = from_columns({"frame": [0], "x": middle_nm[1], "y": middle_nm[0]})
     return FrameBatch(pixels, np.zeros(1, np.int64), np.zeros(1)), one
+
+
+def _places(index: I64, frame: I64) -> I64:
+    """Where these frames lie in a batch; refuses those of other batches."""
+    place = np.minimum(np.searchsorted(index, frame), len(index) - 1)
+    strange = frame[index[place] != frame]
+    require(not len(strange), f"the engine found molecules in frames {strange}, not given to it")
+    return place
 
 
 def _hashes(frame: I64) -> AnyArray:

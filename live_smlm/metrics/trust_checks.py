@@ -123,7 +123,7 @@ def envelope_checks(
             allowed = (found[0] / _SLACK, found[1] * _SLACK)
             checks.append(_check(name, measured, found, allowed))
     depth = envelope.get("z_nm")
-    if depth is not None and len(z) >= FEWEST:
+    if depth is not None and depth[0] < depth[1] and len(z) >= FEWEST:
         outside = float(np.mean((z < depth[0]) | (z > depth[1])))
         error = float(np.sqrt(max(outside * (1 - outside), 0.01) / len(z)))
         checks.append(_check("depth", Measured(outside, error), (0.0, 0.1), (0.0, _SHARE)))

@@ -8,6 +8,7 @@ from live_smlm.core import (
     CameraModel,
     EngineContext,
     FrameBatch,
+    InputError,
     Localizations,
     from_columns,
 )
@@ -91,6 +92,24 @@ def test_chosen_molecules_are_alone_and_inside() -> None:
         assert np.count_nonzero(near) == 1
         assert edge <= truth.x[i] <= 6400 - edge
         assert edge <= truth.y[i] <= 6400 - edge
+
+
+def test_at_the_edge_of_what_can_be_cut_out_it_cuts_out_what_is_there() -> None:
+    frames, _ = scene()
+    looks = shadow()
+    edge = looks.size // 2 * 100.0
+    corners = from_columns({"frame": [3, 3], "x": [edge, 6400 - edge], "y": [edge, 6400 - edge]})
+    assert len(looks(frames, corners)) == 2
+    beyond = corners.with_columns(x=corners.x + np.array([-1, 1]))
+    assert len(looks(frames, beyond)) == 0
+
+
+def test_molecules_of_frames_that_nobody_gave_are_refused() -> None:
+    frames, _ = scene()
+    for frame in (-1, 16, 99):
+        one = from_columns({"frame": [frame], "x": [3200], "y": [3200]})
+        with pytest.raises(InputError, match="not given to it"):
+            shadow()(frames, one)
 
 
 def test_where_nobody_is_alone_nothing_is_said() -> None:

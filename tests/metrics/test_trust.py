@@ -212,6 +212,11 @@ def test_without_shadow_the_envelope_is_still_checked() -> None:
     assert seen.trust.shadow == "no PSF: nothing to compare with"
 
 
+def test_a_model_of_the_plane_says_nothing_of_depth() -> None:
+    flat = Scope(envelope={**ENVELOPE, "z_nm": (0.0, 0.0)}, area_um2=AREA_UM2)
+    assert run(13, flat).trust.verdict is Verdict.OK
+
+
 def test_with_nothing_to_check_it_says_so() -> None:
     scope = Scope(unshadowed="switched off", area_um2=40.0)
     seen = run(20, scope)
