@@ -49,6 +49,8 @@ _LOOKED_AT = 128
 """Most molecules asked whether they are isolated."""
 _GUARD = 0.75
 """Share of the PSF's half-width that is kept free around a cut-out."""
+_THERE = 3.0
+"""Standard errors of its photons from which a molecule is there."""
 _FAR = 1.5
 """Extents of a PSF within which all of its light is."""
 
@@ -87,7 +89,7 @@ def column(rows: F32, name: str) -> F32:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shadow:
-    """Rows (n, `COLUMNS`) about up to `MOLECULES` of a chunk; all NaN where a fit failed."""
+    """Rows (n, `COLUMNS`) about up to `MOLECULES` of a chunk; all NaN where a fit finds none."""
 
     fitter: RoiFitter
     size: int
@@ -108,15 +110,19 @@ class Shadow:
             return out
         counts = cut_frames(frames.pixels, place, row, left, self.size, self.fitter.scale)
         fitted, scores = self.fit(counts, row, left)
-        found = self.fitter.localizations(
-            fitted, np.arange(len(chosen)), row, left, self.size
-        )  # the row stands in for the frame: fits that failed are left out
+        found = self._confirmed(fitted, row, left)
         kept = found.frame
         self._compare(molecules.where(chosen[kept]), found, kept, out)
         out[kept, COLUMNS.index("chi2")] = found.extra["chi2"]
         for name, score in (("width", WIDTH), ("width_error", WIDTH_ERROR), ("power", POWER)):
             out[kept, COLUMNS.index(name)] = scores[kept, score]
         return out
+
+    def _confirmed(self, fitted: F32, row: I32, left: I32) -> Localizations:
+        """Fits that succeeded and found light; their place among the cut-outs as their frame."""
+        place = np.arange(len(fitted))
+        found = self.fitter.localizations(fitted, place, row, left, self.size)
+        return found.where(found.axis("photons") > _THERE * found.axis("sigma_photons"))
 
     def _corners(self, middle_nm: F32, length: int) -> I32:
         """First pixels of the cut-outs along one axis."""

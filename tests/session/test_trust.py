@@ -2,8 +2,8 @@
 
 import json
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from live_smlm.core import (
     EngineSpec,
     FrameBatch,
     Localizations,
+    concatenate,
 )
 from live_smlm.engines import registry
 from live_smlm.engines.gauss_mle import GaussMle
@@ -147,6 +148,54 @@ def test_four_times_the_density_raises_an_alarm(psf: PSF) -> None:
         psf, movie(psf, SOON, density=0.8), session={"make_engine": lambda _: engine}
     )
     assert [detail.split(" is ")[0] for detail in notes.of("alarm")] == ["density"]
+
+
+def overconfident(found: Localizations, rng: np.random.Generator) -> Localizations:
+    """Errs by twice what it claims: the fit's own error and as much again, 1.7 times over."""
+    assert found.sigma_x is not None
+    assert found.sigma_y is not None
+    return found.with_columns(
+        x=found.x + 1.7 * found.sigma_x * rng.standard_normal(len(found)),
+        y=found.y + 1.7 * found.sigma_y * rng.standard_normal(len(found)),
+    )
+
+
+def inventive(found: Localizations, rng: np.random.Generator) -> Localizations:
+    """Half of what it finds is not there."""
+    places = rng.uniform(0, 6400, (2, len(found)))
+    return concatenate([found, found.with_columns(x=places[0], y=places[1])])
+
+
+@dataclass(frozen=True)
+class Spoilt:
+    """An engine whose answers are changed on their way."""
+
+    change: Callable[[Localizations, np.random.Generator], Localizations]
+    inner: Made = field(default_factory=Made)
+
+    @property
+    def spec(self) -> EngineSpec:
+        return replace(self.inner.spec, envelope={})
+
+    def unsupported(self, context: EngineContext) -> str | None:
+        return self.inner.unsupported(context)
+
+    @contextmanager
+    def open(self, context: EngineContext) -> Iterator[Callable[[FrameBatch], Localizations]]:
+        with self.inner.open(context) as localize:
+            yield lambda frames: self.change(
+                localize(frames), np.random.default_rng(int(frames.index[0]))
+            )
+
+
+@pytest.mark.parametrize(
+    ("change", "alarm"), [(overconfident, "spread_xy"), (inventive, "unconfirmed")]
+)
+def test_an_engine_that_errs_is_found_out(change: Any, alarm: str) -> None:
+    engine = Spoilt(change)
+    source = movie(ROUND, SOON, density=0.08)
+    _, notes, _ = watched(ROUND, source, session={"make_engine": lambda _: engine})
+    assert alarm in [detail.split(" is ")[0] for detail in notes.of("alarm")]
 
 
 def test_the_beginning_is_too_early() -> None:
