@@ -1,4 +1,4 @@
-"""All that wants a GPU, in stages of less than ten minutes each: `python bench/gpu.py --stage …`.
+r"""All that wants a GPU, in stages of less than ten minutes each: `python bench/gpu.py --stage …`.
 
     probe    the GPU, its ceilings (copy, matrix product), and whether TensorRT runs on it
     parity   fp32 and fp16 against onnxruntime: Jaccard >= 0.995, positions within 1 nm
@@ -6,13 +6,15 @@
     lanes    1, 2 and 4 lanes, with and without CUDA graphs
     train    steps per second of a short training
 
-On a machine that reaches no registry, packed and carried (bench/gpu_pack.py), three calls:
+On a machine that reaches no registry, packed into .gpu and carried (bench/gpu_pack.py):
 
     export P=/tmp/rtx; export PYTHONPATH=$P:$PWD:$(echo plugins/* | tr ' ' :)
     export LIVE_SMLM_CACHE=/tmp/plans PYTHONUNBUFFERED=1
-    1  python3 bench/gpu_pack.py unpack .gpu/1 $P; python3 bench/gpu.py --stage probe --torch
-    2  python3 bench/gpu_pack.py unpack .gpu/2 $P; python3 bench/gpu.py --stage probe parity speed
-    3  python3 bench/gpu.py --stage lanes train
+    1  python3 bench/gpu_pack.py unpack .gpu/1 $P                                (with .gpu/1)
+    2  python3 bench/gpu_pack.py unpack .gpu/2 $P; \
+       python3 bench/gpu.py --stage probe parity speed                           (with .gpu/2)
+    3  python3 bench/gpu.py --stage lanes train; \
+       python3 bench/gpu.py --torch --stage speed --sizes 512
 
 `--torch` runs the networks with torch in TensorRT's place, on the same streams and
 graphs; a stage turns to it by itself, and says so, where TensorRT does not run.
@@ -117,9 +119,9 @@ def parity(place: Place, models: list[Bundle]) -> list[Row]:
                 with place.lane(model, on.camera, precision) as lane:
                     found = agreement(lane, reference, model, on)
                 good = found.jaccard >= LEAST_JACCARD and found.rms_nm <= MOST_RMS_NM
-                row: Row = {"model": model.manifest.name, "precision": precision, "ok": good}
+                row: Row = {"model": model.manifest.name, "by": lane.identity, "ok": good}
                 row |= {"molecules": found.molecules, "jaccard": round(found.jaccard, 5)}
-                rows.append({**row, "rms_nm": round(found.rms_nm, 4), "by": lane.identity})
+                rows.append({**row, "rms_nm": round(found.rms_nm, 4)})
     return rows
 
 
@@ -163,19 +165,18 @@ def latency_ms(lane: Lane, frames: RawPixels, count: int, halo: int, seconds: fl
 
 
 def speed(place: Place, models: list[Bundle], sizes: tuple[int, ...], seconds: float) -> list[Row]:
-    """Every model at every size: two lanes for the rate, one for the latency."""
+    """Every network at every size: two lanes for the rate, one for the latency."""
+    unlike = {model.manifest.macs_per_pixel: model for model in reversed(models)}
     peak = peak_tflops() if place.card.device.type == "cuda" else 0.0
     rows = []
     for size in sizes:
         frames = movie(size, 2 * CHUNK + 4)
-        for model in models:
+        for model in reversed(unlike.values()):
             with ExitStack() as held:
                 try:
-                    lanes = [
-                        held.enter_context(place.lane(model, camera_of(size), "fp16"))
-                        for _ in range(2)
-                    ]
-                except (MemoryError, InputError, torch.OutOfMemoryError) as error:
+                    ways = [place.lane(model, camera_of(size), "fp16") for _ in range(2)]
+                    lanes = [held.enter_context(way) for way in ways]
+                except (MemoryError, InputError, RuntimeError) as error:
                     rows.append({"model": model.manifest.name, "size": size, "failed": str(error)})
                     continue
                 rows.append(speed_row(model, lanes, frames, peak, seconds))
@@ -211,14 +212,12 @@ def lanes(place: Place, models: list[Bundle], sizes: tuple[int, ...], seconds: f
     """How lanes overlap, and what replaying saves."""
     model, rows = models[0], []
     for size in sizes:
-        frames = movie(size, 2 * CHUNK + 4)
+        camera, frames = camera_of(size), movie(size, 2 * CHUNK + 4)
         for graphs in (True, False):
             for count in (1, 2, 4):
                 with ExitStack() as held:
                     opened = [
-                        held.enter_context(
-                            place.lane(model, camera_of(size), "fp16", graphs=graphs)
-                        )
+                        held.enter_context(place.lane(model, camera, "fp16", graphs=graphs))
                         for _ in range(count)
                     ]
                     halo = sum(model.manifest.halo)
@@ -265,7 +264,7 @@ def models_of(folder: Path, *, rivals: bool) -> list[Bundle]:
 
 def told(stage: str, rows: list[Row]) -> None:
     """A short table, and everything in a file."""
-    folder = Path(os.environ["OUT"]) if "OUT" in os.environ else ROOT / "bench" / "results"
+    folder = Path(os.environ.get("OUT", ROOT / "bench" / "results"))
     (folder / f"gpu-{stage}.json").write_text(json.dumps(rows, indent=1))
     print(f"\n{stage}")
     for row in rows:
@@ -278,7 +277,7 @@ def main() -> None:
     parser.add_argument("--torch", action="store_true", help="torch in TensorRT's place")
     parser.add_argument("--double", action="store_true", help="rehearse without a GPU")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="pixels along a side")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each rate")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
     parser.add_argument("--steps", type=int, default=600, help="of each training")
     given = parser.parse_args()
     sizes = tuple(given.sizes)

@@ -13,6 +13,7 @@ from live_smlm.core.engine import (
     Engine,
     EngineContext,
     EngineSpec,
+    described,
     envelope_in,
 )
 from live_smlm.core.errors import InputError, require
@@ -67,6 +68,7 @@ __all__ = [
     "StopRule",
     "StreamInfo",
     "concatenate",
+    "described",
     "empty",
     "envelope_in",
     "from_columns",

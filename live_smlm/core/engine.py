@@ -98,3 +98,16 @@ def envelope_in(
     if isinstance(engine, Choosing):
         return engine.envelope_in(context)
     return engine.spec.envelope
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """An engine that chooses what it opens, and says what."""
+
+    def describe(self, context: EngineContext, /) -> Mapping[str, object]:
+        """What would be opened there: the model, its hash, what runs it; plain values."""
+
+
+def described(engine: Engine[In_contra, Out_co], context: EngineContext) -> Mapping[str, object]:
+    """What the engine would open there; empty where there is nothing to choose."""
+    return engine.describe(context) if isinstance(engine, Telling) else {}

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from live_smlm.core import DeviceKind, Engine, EngineContext, EngineSpec, envelope_in, require
+from live_smlm.core import (
+    DeviceKind,
+    Engine,
+    EngineContext,
+    EngineSpec,
+    described,
+    envelope_in,
+    require,
+)
 
 AnyEngine = Engine[Any, Any]
 Envelope = Mapping[str, tuple[float, float]]
@@ -47,6 +55,11 @@ class Chain:
     def envelope_in(self, context: EngineContext) -> Envelope:
         """What all of the engines were made for, as they would be opened there."""
         return _common([envelope_in(engine, context) for engine in self.engines])
+
+    def describe(self, context: EngineContext) -> Mapping[str, object]:
+        """What its engines would open there, by their names."""
+        told = {engine.spec.name: described(engine, context) for engine in self.engines}
+        return {name: what for name, what in told.items() if what}
 
     def unsupported(self, context: EngineContext) -> str | None:
         """The first reason that any of the engines gives."""

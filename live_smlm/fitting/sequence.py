@@ -111,6 +111,7 @@ class SequenceFitter:
         self, counts: F32, index: I64, place: I64, molecules: F32, core: tuple[int, int]
     ) -> "_Belief":
         belief = network = _believed(molecules)
+        counts = np.require(counts, np.float32, ["C", "W"])  # read-only: a type of its own again
         optics, (rows, columns) = self._optics(), counts.shape[1:]
         room, fits = scratch(optics, 2 * self.reach + 1), no_fits(len(place))
         found = cells(network.state[:, X], network.state[:, Y], place, len(counts), rows, columns)
@@ -143,7 +144,8 @@ class SequenceFitter:
 
     def _optics(self) -> Optics:
         model, depth = self.model, np.array(self.model.z_range or (), np.float64)
-        return Optics(model.kind, model.curve, model.coefficients, self.half, depth)
+        # A copy, as a spline's own may not be written to: that would be a type of its own.
+        return Optics(model.kind, model.curve, model.coefficients.copy(), self.half, depth)
 
     def _check(self, counts: F32, index: I64, place: I64, molecules: F32) -> None:
         n = len(counts)
@@ -189,4 +191,4 @@ def sequence_fitter(
     """A fitter for a PSF that fits the camera's pixels."""
     model = fit_model(psf, camera.pixel_size_nm)
     half = math.ceil(psf.extent_nm / camera.pixel_size_nm) + _ROOM_PX
-    return SequenceFitter(model, count_scale(camera).extra, half, reach, sweeps)
+    return SequenceFitter(model, np.array(count_scale(camera).extra), half, reach, sweeps)

@@ -114,6 +114,10 @@ class ModelEngine:
 
     @property
     def spec(self) -> EngineSpec:
+        """That of the network; an engine that does more may want more."""
+        return self.network_spec()
+
+    def network_spec(self) -> EngineSpec:
         """Of the model that is named, or such that all that are shipped are served."""
         models = self._candidates()
         halos = [model.manifest.halo for model in models] or [(0, 0)]
@@ -160,11 +164,13 @@ class ModelEngine:
     def describe(self, context: EngineContext) -> dict[str, object]:
         """What would be opened, for records."""
         bundle = self.bundle(context)
+        chosen = choose(self.runtime, context, self.precision)
         return {
             "model": bundle.manifest.name,
             "hash": bundle.hash,
             "threshold": self._threshold(bundle),
-            "runtime": choose(self.runtime, context, self.precision).name,
+            "runtime": chosen.name,
+            "precision": self.precision or chosen.precisions[0],
         }
 
     @contextmanager

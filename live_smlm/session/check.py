@@ -1,5 +1,6 @@
 """Whether a run can work at all, asked before a camera is opened or a folder made."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from live_smlm.core import (
     FrameBatch,
     Localizations,
     StreamInfo,
+    described,
     require,
 )
 from live_smlm.metrics.trust import Scope
@@ -33,6 +35,8 @@ class Prepared:
     setup: Setup
     scope: Scope
     """What can be checked of the engine while it runs."""
+    models: Mapping[str, object]
+    """What engines that choose have chosen, by their names."""
 
 
 def check(info: StreamInfo, plan: RunPlan, make_engine: MakeEngine, *, recorded: bool) -> Prepared:
@@ -62,7 +66,10 @@ def check(info: StreamInfo, plan: RunPlan, make_engine: MakeEngine, *, recorded:
     )
     engine = engines[0]
     seen = scope(engine, _place(info, plan, engine.spec), shadow=plan.shadow)
-    return Prepared(ring, dispatch, setup, seen)
+    models: dict[str, object] = {}
+    for one in engines:
+        models |= described(one, _place(info, plan, one.spec))
+    return Prepared(ring, dispatch, setup, seen, models)
 
 
 def _engines(

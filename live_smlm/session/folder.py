@@ -78,6 +78,11 @@ def run_into(
 ) -> Outcome:
     """Run, and leave a folder that tells everything, however the run ends."""
     info = source.info
+    require(
+        record_raw or plan.overload is not Overload.DEFER,
+        "overload rule 'defer' needs the raw movie to be recorded; add --record or choose thin",
+    )
+    ready = check(info, plan, registry.chain, recorded=record_raw)
     about = About(
         engine=plan.engine,
         device=told(plan),
@@ -85,12 +90,8 @@ def run_into(
         simulated=info.simulated,
         config=config,
         camera=info.camera.describe(),
+        models=ready.models,
     )
-    require(
-        record_raw or plan.overload is not Overload.DEFER,
-        "overload rule 'defer' needs the raw movie to be recorded; add --record or choose thin",
-    )
-    check(info, plan, registry.chain, recorded=record_raw)
     create(folder)
     with ExitStack() as held:
         record = held.enter_context(RunRecord(folder, about))

@@ -65,7 +65,8 @@ class About:
     config: Mapping[str, Any]
     camera: Mapping[str, Any]
     """As `CameraModel.describe()` tells it."""
-    model_hash: str | None = None
+    models: Mapping[str, Any] = field(default_factory=dict)
+    """Which network each engine opened, its hash and what ran it, by the engine's name."""
     device: str = "cpu"
     """Where engines computed, and why there if nobody asked for it."""
 
@@ -156,7 +157,7 @@ class RunRecord:
             "device": about.device,
             "source": about.source,
             "simulated": about.simulated,
-            "model_hash": about.model_hash,
+            "models": about.models,
             "camera": about.camera,
             "ranges": {"deferred": so_far.deferred, "shed": so_far.shed},
             "versions": versions(),

@@ -1,8 +1,10 @@
 """Where benches open lanes: a GPU by TensorRT, or by torch where that does not run, or a double."""
 
+import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -91,15 +93,38 @@ def gpu_place(model: Bundle, *, by_torch: bool) -> Place:
     known = module_of(runtime) is not None
     on = library(runtime) if known else tensorrt_double.tensorrt()
     why = "as asked" if known else "TensorRT is not installed"
-    place = Place(gpus()[0], card(0), on, user_cache(), by_torch or not known, why)
+    if known and not by_torch:
+        why = _fault(model.folder, runtime)
     torch.backends.cudnn.benchmark = True
-    if not place.by_torch:
-        try:
-            with place.lane(model, camera_of(64), "fp16") as lane:
-                lane(movie(64, 8), np.arange(8))
-        except (InputError, RuntimeError, MemoryError) as error:
-            place.by_torch, place.why = True, str(error)
-    return place
+    by_torch = by_torch or bool(why)
+    return Place(gpus()[0], card(0), on, user_cache(), by_torch, why)
+
+
+def _fault(model: Path, runtime: str) -> str:
+    """Why the runtime does not run a model here; tried in a process that may die of it."""
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=_try, args=(model, runtime, theirs))
+    process.start()
+    theirs.close()
+    try:
+        why = str(ours.recv())
+    except EOFError:
+        process.join()
+        why = f"{runtime} ends its process with code {process.exitcode}"
+    process.join()
+    return why
+
+
+def _try(model: Path, runtime: str, answer: "Connection[str, Any]") -> None:
+    place = Place(gpus()[0], card(0), library(runtime), user_cache(), by_torch=False)
+    try:
+        with place.lane(Bundle.load(model), camera_of(64), "fp16") as lane:
+            lane(movie(64, 8), np.arange(8))
+    except (InputError, RuntimeError, MemoryError) as error:
+        answer.send(str(error))
+    else:
+        answer.send("")
 
 
 def double_place(folder: Path, *, by_torch: bool) -> Place:

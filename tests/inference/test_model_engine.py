@@ -16,8 +16,9 @@ from live_smlm.core import (
     RawPixels,
     concatenate,
 )
+from live_smlm.engines.chain import Chain
 from live_smlm.inference.bundle import FIELDS, Bundle
-from live_smlm.inference.model_engine import ModelEngine, molecules
+from live_smlm.inference.model_engine import Localizer, ModelEngine, molecules
 from live_smlm.inference.runtime import Peaks
 from live_smlm.physics.psf.gaussian import GaussianPSF
 from live_smlm.testing.engine import CAMERA, EngineContract
@@ -143,6 +144,7 @@ def test_what_found_no_slot_is_counted(bundle: Bundle) -> None:
     camera = CameraModel(shape=(32, 32), pixel_size_nm=100.0, offset_adu=0.0)
     pixels = expected.astype(np.uint16)
     with engine(bundle).open(EngineContext(camera=camera)) as localize:
+        assert isinstance(localize, Localizer)
         found = localize(batch(pixels, range(3)))
         assert len(found) == 3 * bundle.manifest.slots
         assert localize.crowded == 3 * (36 - bundle.manifest.slots)
@@ -156,8 +158,10 @@ def test_it_says_what_it_is(bundle: Bundle) -> None:
     context = EngineContext(camera=CAMERA, psf=GaussianPSF(130.0))
     told = one.describe(context)
     assert told["hash"] == bundle.hash
-    assert told["runtime"] == "onnxruntime"
+    assert (told["runtime"], told["precision"]) == ("onnxruntime", "fp32")
+    assert Chain((one,)).describe(context) == {"spots": told}
     with one.open(context) as localize:
+        assert isinstance(localize, Localizer)
         assert localize.opened.identity.startswith("onnxruntime")
 
 

@@ -12,6 +12,7 @@ from live_smlm.inference.model_engine import ModelEngine
 from live_smlm.physics.psf.gaussian import GaussianPSF
 from live_smlm.physics.scenario import Scenario
 from live_smlm.session import RunPlan
+from live_smlm.session.check import check
 from live_smlm.session.guard import scope
 from live_smlm.session.memory import run_in_memory
 from live_smlm.sources.simulated import SimulatedSource
@@ -56,3 +57,19 @@ def test_a_network_outside_its_envelope_raises_an_alarm(
         make_engine=lambda _: network,
     )
     assert alarm in {entry["name"] for entry in outcome.trust["alarms"]}
+
+
+def test_a_run_knows_which_network_it_opens(
+    network: Chain, make_bundle: Callable[..., Bundle]
+) -> None:
+    simulator = Scenario(camera=SCMOS, psf=PSF, density=0.1, photons=1500.0, seed=3).simulator()
+    plan = RunPlan(engine="spots", psf=PSF, ring_mb=8)
+    ready = check(SimulatedSource(simulator, 8).info, plan, lambda _: network, recorded=False)
+    told = ready.models["spots"]
+    assert told == {
+        "model": "spots",
+        "hash": make_bundle(encoder=False).hash,
+        "threshold": 0.5,
+        "runtime": "onnxruntime",
+        "precision": "fp32",
+    }

@@ -28,7 +28,12 @@ from live_smlm.store.run_folder import create, default_folder
 
 CAMERA = CameraModel(shape=(4, 4), pixel_size_nm=100)
 ABOUT = About(
-    engine="gauss-mle", source="demo", simulated=True, config={"a": 1}, camera=CAMERA.describe()
+    engine="gauss-mle",
+    source="demo",
+    simulated=True,
+    config={"a": 1},
+    camera=CAMERA.describe(),
+    models={"glint": {"hash": "abc"}},
 )
 AT_END = Progress(
     frames=FrameCounts(captured=10, localized=7, deferred=2, shed=1, lost=3),
@@ -55,7 +60,7 @@ def test_the_end_is_told_with_all_keys(tmp_path: Path, finish: Finish) -> None:
     told = (said["engine"], said["source"], said["simulated"], said["config"], said["molecules"])
     assert told == ("gauss-mle", "demo", True, {"a": 1}, 99)
     assert said["camera"]["pixel_size_nm"] == 100
-    assert said["model_hash"] is None
+    assert said["models"] == {"glint": {"hash": "abc"}}
     assert said["rate_mpx_s"] == 26.2
     assert said["versions"]["live-smlm"]
     started, ended = (datetime.fromisoformat(said[key]) for key in ("started", "ended"))

@@ -58,13 +58,13 @@ class Glint(ModelEngine):
     """Fit the network's molecules over the frames in which they shine."""
     reach: int = 1
     """Frames on each side that are fitted together."""
-    sweeps: int = 2
+    sweeps: int = 1
     """Passes of the fit, each with the neighbours of the last."""
 
     @property
     def spec(self) -> EngineSpec:
         """The fit wants the network's molecules in some frames more."""
-        spec = super().spec
+        spec = self.network_spec()
         wide = self.reach * self.sweeps if self.refine else 0
         return replace(spec, halo=(spec.halo[0] + wide, spec.halo[1] + wide))
 
