@@ -29,7 +29,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -51,7 +51,7 @@ from live_smlm.training.trainer import Progress, Training, train
 ROOT = Path(__file__).parents[1]
 STAGES = ("probe", "parity", "speed", "lanes", "train")
 FLAGSHIP = "glint"
-RIVALS = {"decode-48": ("decode", 48), "decode-16": ("decode", 16), "liteloc": ("liteloc", 128)}
+RIVALS = (("decode", 48), ("decode", 16), ("liteloc", 64))
 SIZES = (256, 512, 2048)
 LINE_RATE = 419.4
 """Mpixel/s of 2048 x 2048 at 100 frames/s."""
@@ -109,7 +109,7 @@ def parity(place: Place, models: list[Bundle]) -> list[Row]:
     """The same frames by onnxruntime and by a lane."""
     rows = []
     for model in models:
-        if model.manifest.provenance["command"] == "untrained":
+        if model.manifest.name.startswith("untrained"):
             continue  # it finds nothing to compare
         on = sample(model)
         context = EngineContext(camera=on.camera)
@@ -164,7 +164,7 @@ def latency_ms(lane: Lane, frames: RawPixels, count: int, halo: int, seconds: fl
     return [round(float(np.percentile(times, q)) * 1e3, 3) for q in (50, 99)]
 
 
-def speed(place: Place, models: list[Bundle], sizes: tuple[int, ...], seconds: float) -> list[Row]:
+def speed(place: Place, models: list[Bundle], sizes: Sequence[int], seconds: float) -> list[Row]:
     """Every network at every size: two lanes for the rate, one for the latency."""
     unlike = {model.manifest.macs_per_pixel: model for model in reversed(models)}
     peak = peak_tflops() if place.card.device.type == "cuda" else 0.0
@@ -208,7 +208,7 @@ def speed_row(
     }
 
 
-def lanes(place: Place, models: list[Bundle], sizes: tuple[int, ...], seconds: float) -> list[Row]:
+def lanes(place: Place, models: list[Bundle], sizes: Sequence[int], seconds: float) -> list[Row]:
     """How lanes overlap, and what replaying saves."""
     model, rows = models[0], []
     for size in sizes:
@@ -256,9 +256,9 @@ def models_of(folder: Path, *, rivals: bool) -> list[Bundle]:
     models = [Bundle.load(p.parent) for p in sorted(ROOT.glob(f"plugins/*/*/models/*/{MANIFEST}"))]
     models.sort(key=lambda model: model.manifest.architecture != FLAGSHIP)
     if not models or models[0].manifest.architecture != FLAGSHIP:
-        models.insert(0, untrained(FLAGSHIP, {}, folder / FLAGSHIP))
-    for name, (architecture, width) in RIVALS.items() if rivals else ():
-        models.append(untrained(architecture, {"width": width}, folder / name))
+        models.insert(0, untrained(FLAGSHIP, {}, folder / f"untrained {FLAGSHIP}"))
+    for name, width in RIVALS if rivals else ():
+        models.append(untrained(name, {"width": width}, folder / f"untrained {name}-{width}"))
     return models
 
 
@@ -280,19 +280,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
     parser.add_argument("--steps", type=int, default=600, help="of each training")
     given = parser.parse_args()
-    sizes = tuple(given.sizes)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         models = models_of(folder, rivals="speed" in given.stage)
-        if given.double:
-            place = double_place(folder, by_torch=given.torch)
-        else:
-            place = gpu_place(models[0], by_torch=given.torch)
+        place = double_place(folder) if given.double else gpu_place(models[0], given.torch)
         stages: dict[str, Callable[[], list[Row]]] = {
             "probe": lambda: probe(place),
             "parity": lambda: parity(place, models),
-            "speed": lambda: speed(place, models, sizes, given.seconds),
-            "lanes": lambda: lanes(place, models, sizes[-2:], given.seconds),
+            "speed": lambda: speed(place, models, given.sizes, given.seconds),
+            "lanes": lambda: lanes(place, models, given.sizes[-2:], given.seconds),
             "train": lambda: training(given.steps, "cpu" if given.double else "cuda"),
         }
         for stage in given.stage:

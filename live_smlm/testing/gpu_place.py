@@ -87,7 +87,7 @@ def movie(size: int, frames: int) -> RawPixels:
     return (rng.poisson(expected) + 100).astype(np.uint16)
 
 
-def gpu_place(model: Bundle, *, by_torch: bool) -> Place:
+def gpu_place(model: Bundle, by_torch: bool) -> Place:  # noqa: FBT001 - a choice of two
     """The GPU of this machine, by TensorRT if that runs the model there."""
     runtime = "tensorrt" if module_of("tensorrt") else "tensorrt-rtx"
     known = module_of(runtime) is not None
@@ -127,7 +127,7 @@ def _try(model: Path, runtime: str, answer: "Connection[str, Any]") -> None:
         answer.send("")
 
 
-def double_place(folder: Path, *, by_torch: bool) -> Place:
+def double_place(folder: Path) -> Place:
     """No GPU: the same calls on the processor."""
     at, on = Card(Cuda(), torch.device("cpu")), tensorrt_double.tensorrt()
-    return Place(tensorrt_double.GPU, at, on, PlanCache(folder / "plans"), by_torch, "as asked")
+    return Place(tensorrt_double.GPU, at, on, PlanCache(folder / "plans"), by_torch=False)

@@ -47,7 +47,7 @@ def run(plan: Any, tensors: dict[str, torch.Tensor]) -> None:
 
 
 def test_a_bench_opens_lanes_without_a_gpu(bundle: Bundle, tmp_path: Path) -> None:
-    place, camera = double_place(tmp_path, by_torch=False), camera_of(32)
+    place, camera = double_place(tmp_path), camera_of(32)
     with place.lane(bundle, camera, "fp32") as lane:
         found = lane(movie(32, 4), np.arange(4))
     assert len(found.crowded) == 2
