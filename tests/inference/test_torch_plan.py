@@ -1,14 +1,20 @@
 """Torch in TensorRT's place: the same graphs by the weights of a bundle."""
 
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from live_smlm.core import EngineContext
 from live_smlm.inference.bundle import Bundle
-from live_smlm.inference.onnx_cpu import graph
+from live_smlm.inference.onnx_cpu import OnnxRuntime, graph
+from live_smlm.inference.runtime import RuntimeSettings
+from live_smlm.inference.tensorrt_card import Card
+from live_smlm.inference.tensorrt_lane import Lane
 from live_smlm.inference.tensorrt_layout import layout_of
 from live_smlm.testing import tensorrt_double
 from live_smlm.testing.gpu_place import camera_of, double_place, movie
@@ -51,3 +57,40 @@ def test_a_bench_opens_lanes_without_a_gpu(bundle: Bundle, tmp_path: Path) -> No
     with place.lane(bundle, camera, "fp32") as lane:
         found = lane(movie(32, 4), np.arange(4))
     assert len(found.crowded) == 2
+
+
+def test_a_lane_runs_by_torch_as_by_tensorrt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("live_smlm_glint.network._PROBABILITY_AT_START", -1.0)
+    bundle = untrained("glint", {"width": 4}, tmp_path / "lively")
+    camera, pixels = camera_of(50), movie(50, 7)
+    wait = SimpleNamespace(cuda_stream=1, synchronize=lambda: None, record=lambda _: None)
+    plain = SimpleNamespace(
+        stream=lambda _: nullcontext(),
+        Stream=lambda device: wait if device else None,
+        Event=lambda blocking: wait if blocking else None,
+        empty_cache=lambda: None,
+    )
+    layout = layout_of(tensorrt_double.tensorrt(), bundle, camera.shape, "fp32", batch=3)
+    lane = Lane(
+        Card(plain, torch.device("cpu")),
+        layout,
+        torch_plans(bundle, layout, torch.device("cpu")),
+        camera,
+        threshold=0.3,
+        grid=bundle.manifest.grid,
+        identity="torch",
+        graphs=False,
+    )
+    found = lane(pixels, np.arange(7))
+    settings = RuntimeSettings(threshold=0.3)
+    with OnnxRuntime().open(bundle, EngineContext(camera=camera), settings) as opened:
+        expected = opened(pixels, np.arange(7))
+    places = [
+        {tuple(v) for v in np.c_[p.frame, np.round(p.values[:, 1:3], 2)].tolist()}
+        for p in (found, expected)
+    ]
+    assert len(places[1]) > 100
+    # Positions at the edge of a rounding, and clusters at the edge of their bound, may differ.
+    assert len(places[0] & places[1]) > 0.95 * len(places[0] | places[1])
