@@ -111,7 +111,9 @@ class SequenceFitter:
         self, counts: F32, index: I64, place: I64, molecules: F32, core: tuple[int, int]
     ) -> "_Belief":
         belief = network = _believed(molecules)
-        counts = np.require(counts, np.float32, ["C", "W"])  # read-only: a type of its own again
+        # Else read-only or strided arrays would each have the kernels compiled anew.
+        counts = np.require(counts, np.float32, ["C", "W"])
+        place = np.require(place, np.int64, ["C", "W"])
         optics, (rows, columns) = self._optics(), counts.shape[1:]
         room, fits = scratch(optics, 2 * self.reach + 1), no_fits(len(place))
         found = cells(network.state[:, X], network.state[:, Y], place, len(counts), rows, columns)
@@ -144,7 +146,7 @@ class SequenceFitter:
 
     def _optics(self) -> Optics:
         model, depth = self.model, np.array(self.model.z_range or (), np.float64)
-        # A copy, as a spline's own may not be written to: that would be a type of its own.
+        # A copy: a spline's own is read-only, see `_passes`.
         return Optics(model.kind, model.curve, model.coefficients.copy(), self.half, depth)
 
     def _check(self, counts: F32, index: I64, place: I64, molecules: F32) -> None:
