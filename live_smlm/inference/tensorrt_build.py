@@ -31,11 +31,13 @@ class Library:
     """Its module."""
     log: Any
     """The one logger that all its objects share; `log.said` is what it last complained of."""
+    targets: tuple[str, ...] = ()
+    """TensorRT-RTX: kinds of GPU to build for, `SM89` or `CURRENT`; none: as it thinks best."""
 
     @property
     def version(self) -> str:
-        """As the package says it."""
-        return str(self.trt.__version__)
+        """As the package says it, and what else its plans depend on."""
+        return " ".join([str(self.trt.__version__), *self.targets])
 
     def complaint(self) -> str:
         """What was last said, in one line; forgotten then."""
@@ -74,6 +76,11 @@ class Graph:
         """The serialized plan."""
         self.library.log.said.clear()
         config = self.builder.create_builder_config()
+        if self.library.targets:
+            config.num_compute_capabilities = len(self.library.targets)
+        for place, name in enumerate(self.library.targets):
+            kind = getattr(self.library.trt.ComputeCapability, name)
+            config.set_compute_capability(kind, place)
         plan = self.builder.build_serialized_network(self.network, config)
         if plan is None:
             told = self.library.complaint()

@@ -3,7 +3,7 @@
 import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,10 @@ def movie(size: int, frames: int) -> RawPixels:
     return (rng.poisson(expected) + 100).astype(np.uint16)
 
 
+TARGETS = ((), ("CURRENT",), ("SM80",), ("SM89",))
+"""For which GPUs TensorRT-RTX is to build: the first with which a model runs is taken."""
+
+
 def gpu_place(model: Bundle, by_torch: bool) -> Place:  # noqa: FBT001 - a choice of two
     """The GPU of this machine, by TensorRT if that runs the model there."""
     runtime = "tensorrt" if module_of("tensorrt") else "tensorrt-rtx"
@@ -94,17 +98,23 @@ def gpu_place(model: Bundle, by_torch: bool) -> Place:  # noqa: FBT001 - a choic
     on = library(runtime) if known else tensorrt_double.tensorrt()
     why = "as asked" if known else "TensorRT is not installed"
     if known and not by_torch:
-        why = _fault(model.folder, runtime)
+        faults = []
+        for targets in TARGETS if runtime == "tensorrt-rtx" else TARGETS[:1]:
+            on = replace(on, targets=targets)
+            faults.append(_fault(model.folder, runtime, targets))
+            if not faults[-1]:
+                break
+        why = "" if not faults[-1] else "; ".join(faults)
     torch.backends.cudnn.benchmark = True
     by_torch = by_torch or bool(why)
     return Place(gpus()[0], card(0), on, user_cache(), by_torch, why)
 
 
-def _fault(model: Path, runtime: str) -> str:
+def _fault(model: Path, runtime: str, targets: tuple[str, ...]) -> str:
     """Why the runtime does not run a model here; tried in a process that may die of it."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=_try, args=(model, runtime, theirs))
+    process = spawn.Process(target=_try, args=(model, runtime, targets, theirs))
     process.start()
     theirs.close()
     try:
@@ -116,8 +126,11 @@ def _fault(model: Path, runtime: str) -> str:
     return why
 
 
-def _try(model: Path, runtime: str, answer: "Connection[str, Any]") -> None:
-    place = Place(gpus()[0], card(0), library(runtime), user_cache(), by_torch=False)
+def _try(
+    model: Path, runtime: str, targets: tuple[str, ...], answer: "Connection[str, Any]"
+) -> None:
+    on = replace(library(runtime), targets=targets)
+    place = Place(gpus()[0], card(0), on, user_cache(), by_torch=False)
     try:
         with place.lane(Bundle.load(model), camera_of(64), "fp16") as lane:
             lane(movie(64, 8), np.arange(8))

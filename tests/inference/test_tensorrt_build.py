@@ -46,6 +46,20 @@ def test_every_graph_of_a_bundle_becomes_a_plan(
         assert len(part.build()) > 10_000
 
 
+def test_plans_may_be_built_for_other_kinds_of_gpu(
+    rtx: Library, make_bundle: Callable[..., Bundle]
+) -> None:
+    data = make_bundle(encoder=True).graph("features", "fp16").read_bytes()
+    for targets in (("SM80",), ("SM86", "SM120")):
+        on = replace(rtx, targets=targets)
+        assert len(read_graph(on, data, {"frames": (2, 64, 64)}).plan()) > 10_000
+        assert on.version == " ".join([rtx.version, *targets])
+    if not there():
+        graph = read_graph(replace(rtx, targets=("CURRENT",)), data, {"frames": (2, 64, 64)})
+        with pytest.raises(InputError, match="cannot build the graph"):
+            graph.plan()
+
+
 def test_half_precision_is_the_graphs_own(rtx: Library, make_bundle: Callable[..., Bundle]) -> None:
     bundle = make_bundle(encoder=True)
     kinds = {}
