@@ -11,7 +11,7 @@ import torch
 from live_smlm.core import COLUMNS, CameraModel, EngineContext, FrameBatch, InputError, RawPixels
 from live_smlm.inference import tensorrt, tensorrt_card
 from live_smlm.inference.bundle import Bundle
-from live_smlm.inference.model_engine import ModelEngine
+from live_smlm.inference.model_engine import Localizer, ModelEngine
 from live_smlm.inference.runtime import choose
 from live_smlm.inference.tensorrt_card import Card
 from live_smlm.inference.tensorrt_gpu import cuda_missing
@@ -69,6 +69,7 @@ def test_a_runtime_that_is_named_is_the_one_that_runs_in_its_own_precision(
     made = engine(make_bundle(), runtime=runtime)
     assert made.spec.devices == ("cuda",)
     with made.open(EngineContext(camera=camera, device="cuda")) as localize:
+        assert isinstance(localize, Localizer)
         assert localize.opened.identity == f"{runtime} 0.0 Double fp16"
 
 
