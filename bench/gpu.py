@@ -196,7 +196,7 @@ def speed_row(
         "model": model.manifest.name,
         "size": size,
         "kMAC/px": round(model.manifest.macs_per_pixel / 1e3, 1),
-        "Mpixel/s": round(mpx, 1),
+        "Mpixel/s": round(mpx, 3),
         "of line rate": round(mpx / LINE_RATE, 3),
         "TFLOP/s": round(tflops, 2),
         "of peak": round(tflops / peak, 4) if peak else None,
@@ -224,7 +224,7 @@ def lanes(place: Place, models: list[Bundle], sizes: Sequence[int], seconds: flo
                     rate(opened, frames, halo, 0.2)
                     mpx = rate(opened, frames, halo, seconds) * size**2 / 1e6
                 row = {"model": model.manifest.name, "size": size, "lanes": count}
-                rows.append({**row, "graphs": graphs, "Mpixel/s": round(mpx, 1)})
+                rows.append({**row, "graphs": graphs, "Mpixel/s": round(mpx, 3)})
     return rows
 
 
