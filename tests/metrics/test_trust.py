@@ -150,10 +150,10 @@ def test_an_alarm_stays_while_the_value_has_not_clearly_come_back() -> None:
     ("alone", "engine_sigma"), [(True, 8.0), (True, 12.0), (False, 4.0), (False, 8.0)]
 )
 def test_noise_raises_no_alarm(engine_sigma: float, *, alone: bool) -> None:
-    """20 runs of 40 judgements each, at the edges of the envelope."""
+    """10 runs of 40 judgements each, at the edges of the envelope."""
     scope = Scope(envelope=ENVELOPE, alone=alone, area_um2=AREA_UM2)
     claims = {"engine_sigma": engine_sigma, "true_sigma": engine_sigma, "background": 20.0}
-    for seed in range(20):
+    for seed in range(10):
         rng, seen = np.random.default_rng(seed), start(scope)
         for _ in range(40):
             n = int(rng.integers(0, PER_CHUNK))
