@@ -92,13 +92,18 @@ def invert(h: F64, out: F64) -> None:
 @jit
 def sandwich(b: F64, c: F64, q: F64) -> None:
     """Add b c b' to `q`, which may be b."""
-    added = np.zeros((AXES, AXES))
+    half, added = np.zeros((AXES, AXES)), np.zeros((AXES, AXES))
+    for i in range(AXES):
+        for k in range(AXES):
+            for m in range(AXES):
+                half[i, m] += b[i, k] * c[k, m]
     for i in range(AXES):
         for j in range(AXES):
-            for k in range(AXES):
-                for m in range(AXES):
-                    added[i, j] += b[i, k] * c[k, m] * b[j, m]
-    q[:] += added
+            for m in range(AXES):
+                added[i, j] += half[i, m] * b[j, m]
+    for i in range(AXES):
+        for j in range(AXES):
+            q[i, j] += added[i, j]
 
 
 @jit

@@ -224,7 +224,9 @@ def _stranger(
         # At the common maximum, the gap between the two maxima is `spread` times the score.
         invert(own, spread)
         invert(others, more)
-        spread += more
+        for i in range(AXES):
+            for j in range(AXES):
+                spread[i, j] += more[i, j]
         cost = quadratic(spread, score) + math.log(determinant(spread, axes))
         if cost - chance > highest:
             highest, worst = cost - chance, f

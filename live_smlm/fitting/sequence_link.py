@@ -53,18 +53,21 @@ def _cell(at: float, count: int) -> int:
 def near(found: Cells, place: int, top: float, bottom: float, left: float, right: float) -> I64:
     """Molecules of a frame in the cells that a rectangle (px) touches."""
     rows, columns = found.first.shape[1:]
-    out = np.empty(64, np.int64)
-    size = 0
-    for r in range(_cell(top, rows), _cell(bottom, rows) + 1):
-        for c in range(_cell(left, columns), _cell(right, columns) + 1):
-            i = found.first[place, r, c]
-            while i >= 0:
-                if size == out.size:
-                    out = np.concatenate((out, np.empty(size, np.int64)))
-                out[size] = i
-                size += 1
-                i = found.after[i]
-    return out[:size]
+    span = (_cell(top, rows), _cell(bottom, rows), _cell(left, columns), _cell(right, columns))
+    out = np.empty(0, np.int64)
+    for fill in range(2):
+        size = 0
+        for r in range(span[0], span[1] + 1):
+            for c in range(span[2], span[3] + 1):
+                i = found.first[place, r, c]
+                while i >= 0:
+                    if fill == 1:
+                        out[size] = i
+                    size += 1
+                    i = found.after[i]
+        if fill == 0:
+            out = np.empty(size, np.int64)
+    return out
 
 
 @jit
