@@ -74,11 +74,9 @@ def _kept(wanted: _Wanted, device: str) -> dict[str, Any]:
     known = sum(cache.path(part.key(gpu)).exists() for part in layout.parts.values())
     console.print(f"{wanted.runtime} builds for {gpu}; with TensorRT this can take minutes")
     begun = time.monotonic()
-    on = card(at.index)
-    on.cuda.set_device(on.device)
     camera = CameraModel(shape=wanted.shape, pixel_size_nm=100.0)
     context = EngineContext(camera=camera, device="cuda", device_index=at.index)
-    lane = make_lane(on, gpu, layout, wanted.bundle, context, 0.5, cache)
+    lane = make_lane(card(at.index), gpu, layout, wanted.bundle, context, 0.5, cache)
     lane.close()
     sizes = [cache.path(part.key(gpu)).stat().st_size for part in layout.parts.values()]
     answer = _answer(wanted, layout, sizes, time.monotonic() - begun)

@@ -56,7 +56,6 @@ class TensorRt:
 
         index = context.device_index
         on, gpu = card(index), gpus()[index]
-        on.cuda.set_device(on.device)
         precision = graph_type(settings.precision or self.precisions[0])
         with _OPENING:
             layout = layout_of(library(self.name), bundle, context.camera.shape, precision)
@@ -87,6 +86,7 @@ def make_lane(
     """A lane that is ready; its plans come from the cache, or are built and kept."""
     from live_smlm.inference.tensorrt_lane import Lane  # noqa: PLC0415 - imports torch
 
+    card.enter()
     parts = layout.parts
     plans = {name: loaded(cache, gpu, part) for name, part in parts.items()}
     of = layout.find.library

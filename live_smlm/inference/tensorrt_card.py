@@ -20,6 +20,11 @@ class Card:
     """`torch.cuda`, or its double."""
     device: torch.device
 
+    def enter(self) -> None:
+        """Make it this thread's GPU: TensorRT takes the one that is current, and begun."""
+        self.cuda.set_device(self.device)
+        self.zeros((1,), torch.uint8)
+
     def on(self, stream: Any) -> AbstractContextManager[Any]:
         """Work inside goes to that stream, memory made inside belongs to it."""
         on: AbstractContextManager[Any] = self.cuda.stream(stream)

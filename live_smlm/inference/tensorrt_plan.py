@@ -31,14 +31,14 @@ class Plan:
     """A plan that was loaded; `kernels` is what was compiled for it in an earlier run."""
 
     def __init__(self, library: Library, plan: bytes, kernels: bytes | None = None) -> None:
-        self.library = library
         library.log.said.clear()
-        self._runtime = library.trt.Runtime(library.log)
-        self._engine = self._runtime.deserialize_cuda_engine(plan)
-        if self._engine is None:  # no exception tells of another version, GPU or driver
+        runtime = library.trt.Runtime(library.log)
+        engine = runtime.deserialize_cuda_engine(plan)
+        if engine is None:  # no exception tells of another version, GPU or driver
             raise RejectedError(f"{library.runtime} rejects the plan: {library.complaint()}")
-        self._config, self._kernels = self._kernel_cache(kernels)
-        engine = self._engine
+        # In this order they go: TensorRT wants what was made of a thing to go before the thing.
+        self._kernels, self._config = _kernel_cache(library, engine, kernels)
+        self._engine, self._runtime, self.library = engine, runtime, library
         names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
         self.shapes: Mapping[str, tuple[int, ...]] = {
             name: tuple(int(side) for side in engine.get_tensor_shape(name)) for name in names
@@ -65,25 +65,14 @@ class Plan:
         """What was compiled on this GPU so far; None where it is part of the plan."""
         return None if self._kernels is None else bytes(self._kernels.serialize())
 
-    def _kernel_cache(self, kernels: bytes | None) -> tuple[Any, Any]:
-        """TensorRT-RTX compiles when a plan is first run, and can be spared that."""
-        if self.library.runtime != "tensorrt-rtx":
-            return None, None
-        config = self._engine.create_runtime_config()
-        cache = config.create_runtime_cache()
-        if kernels is not None:
-            cache.deserialize(kernels)  # it refuses what does not fit, and compiles instead
-        config.set_runtime_cache(cache)
-        return config, cache
-
 
 class Execution:
     """A plan bound to fixed memory; used by one thread, on one stream."""
 
     def __init__(self, plan: Plan, context: Any) -> None:
+        self._context = context  # goes before the plan that it was made of
         self.plan = plan
         """Kept: TensorRT forgets what nobody holds."""
-        self._context = context
         self._bound: dict[str, torch.Tensor] = {}
 
     def bind(self, name: str, tensor: torch.Tensor) -> None:
@@ -104,3 +93,15 @@ class Execution:
         if not self._context.execute_async_v3(stream.cuda_stream):
             library = self.plan.library
             raise RuntimeError(f"{library.runtime} cannot run the plan: {library.complaint()}")
+
+
+def _kernel_cache(library: Library, engine: Any, kernels: bytes | None) -> tuple[Any, Any]:
+    """TensorRT-RTX compiles when a plan is first run, and can be spared that."""
+    if library.runtime != "tensorrt-rtx":
+        return None, None
+    config = engine.create_runtime_config()
+    cache = config.create_runtime_cache()
+    if kernels is not None:
+        cache.deserialize(kernels)  # it refuses what does not fit, and compiles instead
+    config.set_runtime_cache(cache)
+    return cache, config
