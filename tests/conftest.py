@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+pytest_plugins = ["live_smlm.testing.spots"]
 PATIENCE_S = 2.0
 
 # Python's own helper process for shared memory starts once and stays.

@@ -10,7 +10,8 @@ import numpy as np
 
 from live_smlm.core import I64, CameraModel, Localizations, RawPixels, require
 from live_smlm.evaluate.matching import match
-from live_smlm.inference.bundle import Bundle, Manifest
+from live_smlm.inference.bundle import Bundle
+from live_smlm.inference.manifest import Manifest
 from live_smlm.inference.runtime import Opened, Peaks
 
 LEAST_JACCARD = 0.99

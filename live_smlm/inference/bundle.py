@@ -4,9 +4,10 @@ Everything is plain: `bundle.json`, ONNX and safetensors; reading it runs no
 code. Every file is listed in the manifest with its SHA-256 and is verified
 before it is used; `hash` covers the manifest and, through the list, all files.
 
-A bundle has one graph or two. `molecules` turns frames, or features of
-frames, into molecules; `features` encodes each frame by itself, where the
-network has such a stage.
+`molecules` turns frames, or features of frames, into molecules; `features`
+encodes each frame by itself, where the network has such a stage; `maps` stops
+where `molecules` begins to look for peaks, for processors, which do that better
+one by one.
 """
 
 import hashlib
@@ -14,20 +15,19 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from live_smlm.core import PSF, CameraModel, InputError, require
 from live_smlm.core.options import build
 from live_smlm.inference.envelope import Envelope
+from live_smlm.inference.manifest import FORMAT, Manifest
+from live_smlm.inference.raw_maps import Output
 from live_smlm.physics.psf.files import PARAMETRIC, load_psf, save
 from live_smlm.physics.psf.spline import SplinePSF
 
-FORMAT = 1
 MANIFEST = "bundle.json"
 WEIGHTS = "weights.safetensors"
 SPLINE = "psf.h5"
@@ -45,65 +45,9 @@ FIELDS = (
     "sigma_photons",
 )
 """The last axis of the output `molecules`, in order."""
-Stage = Literal["features", "molecules"]
+Stage = Literal["features", "molecules", "maps"]
 GraphType = Literal["fp32", "fp16"]
 _ENDINGS: Mapping[GraphType, str] = {"fp32": ".onnx", "fp16": ".fp16.onnx"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """What a bundle says of its network."""
-
-    name: str
-    architecture: str
-    axes: int
-    """2, or 3 where z is told."""
-    halo: tuple[int, int]
-    """Frames of context before and after."""
-    slots: int
-    """Molecules that one tile of `grid` x `grid` pixels can hold."""
-    threshold: float
-    """Probability from which a molecule counts."""
-    margin_px: int
-    """Half-width of what a pixel sees; tiles overlap by it."""
-    macs_per_pixel: float
-    """Multiply-adds, each frame encoded once."""
-    envelope: Envelope
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    grid: int = 32
-    """Frames are padded to multiples of it."""
-
-    def __post_init__(self) -> None:
-        require(
-            bool(self.name) and self.name == Path(self.name).name,
-            f"bundle name is {self.name!r}; give a plain name",
-        )
-        require(bool(self.architecture), "bundle architecture is empty; name it")
-        require(self.axes in (2, 3), f"bundle axes is {self.axes}; give 2 or 3")
-        require(
-            min(self.halo) >= 0,
-            f"bundle halo is {self.halo}; give frames before and after",
-        )
-        for name, least in (("slots", 1), ("grid", 1), ("margin_px", 0)):
-            value = getattr(self, name)
-            require(value >= least, f"bundle {name} is {value}; give at least {least}")
-        require(
-            0 < self.threshold < 1, f"bundle threshold is {self.threshold:g}; give 0 to 1, ends out"
-        )
-        require(
-            np.isfinite(self.macs_per_pixel) and self.macs_per_pixel >= 0,
-            f"bundle macs_per_pixel is {self.macs_per_pixel:g}; it must not be negative",
-        )
-
-    def describe(self) -> dict[str, Any]:
-        """As it stands in the file, but for what the files add."""
-        return {
-            "format": FORMAT,
-            **{f.name: getattr(self, f.name) for f in fields(self)},
-            "halo": list(self.halo),
-            "envelope": self.envelope.describe(),
-            "provenance": dict(self.provenance),
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,7 +196,15 @@ def _manifest(table: dict[str, Any], folder: Path) -> Manifest:
     what, said = f"{folder / MANIFEST}", table.get("envelope")
     require(isinstance(said, dict), f"{what} has no envelope; export it again")
     table["envelope"] = build(Envelope, _tuples(said or {}), f"{what} envelope")
+    table["outputs"] = _outputs(table.get("outputs", []), what)
     return build(Manifest, _tuples(table), what)
+
+
+def _outputs(listed: Any, what: str) -> tuple[Output, ...]:
+    try:
+        return tuple(Output(kind, float(scale), float(offset)) for kind, scale, offset in listed)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{what} has outputs {listed!r}; export it again") from error
 
 
 def _tuples(table: Mapping[str, Any]) -> dict[str, Any]:

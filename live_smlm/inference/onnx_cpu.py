@@ -9,7 +9,7 @@ from typing import ClassVar
 from live_smlm.core import F32, AnyArray, DeviceKind, EngineContext, require
 from live_smlm.inference.bundle import Bundle
 from live_smlm.inference.runtime import Opened, Precision, RuntimeName, RuntimeSettings
-from live_smlm.inference.stream import Graph, Network, Streamed
+from live_smlm.inference.stream import Graph, Streamed, network_of
 
 _PROVIDER = "CPUExecutionProvider"
 _ERRORS_ONLY = 3
@@ -32,10 +32,8 @@ class OnnxRuntime:
         self, bundle: Bundle, context: EngineContext, settings: RuntimeSettings
     ) -> Iterator[Opened]:
         """See `runtime.Runtime`."""
-        encode = graph(bundle.graph("features")) if bundle.has_encoder else None
-        network = Network(bundle.manifest, graph(bundle.graph("molecules")), encode)
         identity = f"onnxruntime {version('onnxruntime')} cpu fp32"
-        yield Streamed(network, context.camera, settings, identity)
+        yield Streamed(network_of(bundle, graph), context.camera, settings, identity)
 
 
 def graph(path: Path) -> Graph:

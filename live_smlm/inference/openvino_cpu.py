@@ -17,7 +17,7 @@ from live_smlm.core import F32, AnyArray, CameraModel, DeviceKind, EngineContext
 from live_smlm.inference.agreement import check_agreement, sample
 from live_smlm.inference.bundle import Bundle
 from live_smlm.inference.runtime import Opened, Precision, RuntimeName, RuntimeSettings
-from live_smlm.inference.stream import Graph, Network, Streamed
+from live_smlm.inference.stream import Graph, Streamed, network_of
 
 _LEAST = -1e30
 """Below every value of a graph, and a bfloat16 still."""
@@ -68,12 +68,8 @@ def _opened(
     bundle: Bundle, camera: CameraModel, settings: RuntimeSettings, precision: str
 ) -> Streamed:
     identity = f"openvino {_version()} cpu {precision}"
-    return Streamed(_network(bundle, precision), camera, settings, identity)
-
-
-def _network(bundle: Bundle, precision: str) -> Network:
-    encode = graph(bundle.graph("features"), precision) if bundle.has_encoder else None
-    return Network(bundle.manifest, graph(bundle.graph("molecules"), precision), encode)
+    network = network_of(bundle, lambda path: graph(path, precision))
+    return Streamed(network, camera, settings, identity)
 
 
 def graph(path: Path, precision: str) -> Graph:

@@ -5,10 +5,11 @@ The only place that knows how `molecules` (frames, tiles, slots, 10) and
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from live_smlm.core import F32, I32, Bool
+from live_smlm.core import F32, I32, I64, Bool
 from live_smlm.inference.bundle import FIELDS
 from live_smlm.inference.runtime import Peaks
 from live_smlm.inference.tiles import Window
@@ -25,7 +26,13 @@ def molecules_of(slots: F32, crowded: I32, threshold: float, window: Window, gri
     n = len(slots)
     chosen = slots[..., _PROBABILITY] >= threshold
     frame = np.nonzero(chosen)[0]
-    values = slots[chosen]
+    tiles = window.owned_tiles(grid).ravel()
+    many = crowded.reshape(n, -1)[:, tiles].sum(1, np.int32)
+    return replace(owned_by(window, n, frame, slots[chosen]), crowded=many)
+
+
+def owned_by(window: Window, n: int, frame: I64, values: F32) -> Peaks:
+    """Those of a window's molecules that it owns; positions are from its corner."""
     values[:, _X] += window.columns[0]
     values[:, _Y] += window.rows[0]
     owned = (
@@ -33,8 +40,7 @@ def molecules_of(slots: F32, crowded: I32, threshold: float, window: Window, gri
         & _inside(values[:, _X], window.owned_columns)
         & _inside(values[:, _Y], window.owned_rows)
     )
-    tiles = window.owned_tiles(grid).ravel()
-    return Peaks(frame[owned], values[owned], crowded.reshape(n, -1)[:, tiles].sum(1, np.int32))
+    return Peaks(frame[owned], values[owned], np.zeros(n, np.int32))
 
 
 def joined(parts: Sequence[tuple[int, Peaks]], n: int) -> Peaks:

@@ -6,14 +6,17 @@ is run is its runtime's business, which frames are still encoded the ring's.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from live_smlm.core import F32, I64, AnyArray, CameraModel, RawPixels
 from live_smlm.fitting.counts import CountScale, count_scale
-from live_smlm.inference.bundle import Manifest
+from live_smlm.inference.bundle import Bundle
 from live_smlm.inference.dark import lit_tiles
+from live_smlm.inference.manifest import Manifest
+from live_smlm.inference.raw_maps import Meaning, extract, meaning
 from live_smlm.inference.ring import FeatureRing
 from live_smlm.inference.runtime import Peaks, RuntimeSettings
-from live_smlm.inference.slots import joined, molecules_of
+from live_smlm.inference.slots import joined, molecules_of, owned_by
 from live_smlm.inference.tiles import Window, bright, padded, windows
 
 Graph = Callable[[F32], tuple[AnyArray, ...]]
@@ -30,7 +33,17 @@ class Network:
 
     manifest: Manifest
     detect: Graph
+    """`maps` where the bundle has it, else `molecules`."""
     encode: Graph | None = None
+    raw: bool = False
+    """Whether `detect` ends at raw maps."""
+
+
+def network_of(bundle: Bundle, run: Callable[[Path], Graph]) -> Network:
+    """The graphs that a processor runs, each made ready by `run`."""
+    encode = run(bundle.graph("features")) if bundle.has_encoder else None
+    raw = bundle.has("maps", "fp32")
+    return Network(bundle.manifest, run(bundle.graph("maps" if raw else "molecules")), encode, raw)
 
 
 @dataclass(slots=True, eq=False)
@@ -45,10 +58,13 @@ class Streamed:
     _extra: F32 = field(init=False)
     """The camera's own variance, padded like its frames."""
     _ring: FeatureRing = field(init=False)
+    _meaning: Meaning | None = field(init=False)
+    """Of raw maps, where the network ends at them."""
 
     def __post_init__(self) -> None:
         self._scale = count_scale(self.camera)
         self._extra = padded(self._scale.extra, self.network.manifest.grid)
+        self._meaning = meaning(self.network.manifest.outputs) if self.network.raw else None
         self._ring = FeatureRing(sum(self.network.manifest.halo))
 
     def __call__(self, pixels: RawPixels, index: I64, /) -> Peaks:
@@ -89,10 +105,11 @@ class Streamed:
     def _peaks(self, counts: F32, index: I64, window: Window) -> Peaks:
         """The molecules of a few frames (their context included) in one window."""
         network = self.network
-        if network.encode is None:
-            slots, crowded = network.detect(counts)
-        else:
-            slots, crowded = network.detect(
-                self._ring.features(window, counts, index, network.encode)
-            )
+        if network.encode is not None:
+            counts = self._ring.features(window, counts, index, network.encode)
+        if self._meaning is not None:
+            (raw,) = network.detect(counts)
+            frame, values = extract(raw, self._meaning, self.settings.threshold)
+            return owned_by(window, len(raw), frame, values)
+        slots, crowded = network.detect(counts)
         return molecules_of(slots, crowded, self.settings.threshold, window, network.manifest.grid)

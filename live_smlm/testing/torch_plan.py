@@ -13,7 +13,8 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from live_smlm.core import CameraModel
-from live_smlm.inference.bundle import Bundle, Manifest, write_bundle
+from live_smlm.inference.bundle import Bundle, write_bundle
+from live_smlm.inference.manifest import Manifest
 from live_smlm.inference.tensorrt_layout import Layout, Part
 from live_smlm.physics.psf.gaussian import AstigmaticPSF
 from live_smlm.training import export

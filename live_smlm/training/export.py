@@ -10,13 +10,16 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from live_smlm.inference.raw_maps import Output
 from live_smlm.training.extraction import GRID, Extraction
-from live_smlm.training.network import AnyNetwork, Scales
+from live_smlm.training.network import Z_SIGMA, AnyNetwork, Scales, Z, understood
 
 _OPSET = 17
 _SIDE = 2 * GRID
@@ -33,19 +36,29 @@ class _Features(nn.Module):
         return encoded
 
 
-class _Molecules(nn.Module):
-    def __init__(self, network: AnyNetwork, extraction: Extraction) -> None:
+class _Maps(nn.Module):
+    def __init__(self, network: AnyNetwork) -> None:
         super().__init__()
-        self.network, self.extraction = network, extraction
+        self.network = network
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, features: Tensor) -> Tensor:
         if not self.network.encodes:
             features = self.network.encode(features.unsqueeze(1))
         context = sum(self.network.halo)
         n = features.shape[0] - context
         window = torch.cat([features[k : n + k] for k in range(context + 1)], 1)
-        molecules, crowded = self.extraction(self.network.fuse(window).float())
-        return molecules, crowded
+        raw: Tensor = self.network.fuse(window)
+        return raw
+
+
+class _Molecules(_Maps):
+    def __init__(self, network: AnyNetwork, extraction: Extraction) -> None:
+        super().__init__(network)
+        self.extraction = extraction
+
+    def forward(self, features: Tensor) -> Any:
+        """The molecules and how many found no place."""
+        return self.extraction(understood(super().forward(features), self.network.outputs))
 
 
 def files(network: AnyNetwork, scales: Scales, axes: int) -> dict[str, bytes]:
@@ -55,9 +68,26 @@ def files(network: AnyNetwork, scales: Scales, axes: int) -> dict[str, bytes]:
     held["weights.safetensors"] = save(weights)
     for ending, exact in ((".onnx", True), (".fp16.onnx", False)):
         stages = _stages(network, scales, axes, exact=exact)
+        if not exact:
+            del stages["maps"]  # processors want 32 bits, GPUs the molecules
         for name, (module, example) in stages.items():
             held[name + ending] = _onnx(module, example, name)
     return held
+
+
+def meant(network: AnyNetwork, scales: Scales, axes: int) -> tuple[Output, ...]:
+    """What the raw maps mean in pixels, nm and effective counts."""
+    units = [1.0, scales.photons, 1.0, 1.0, scales.z_nm]
+    units += [scales.photons, 1.0, 1.0, scales.z_nm, scales.background]
+    outputs = [
+        output
+        if unit == 1
+        else replace(output, scale=output.scale * unit, offset=output.offset * unit)
+        for output, unit in zip(network.outputs, units, strict=True)
+    ]
+    if axes == 2:
+        outputs[Z] = outputs[Z_SIGMA] = Output("none")
+    return tuple(outputs)
 
 
 def _stages(
@@ -71,19 +101,23 @@ def _stages(
     frames = torch.rand(_TRIAL_FRAMES, _SIDE, _SIDE) * 100
     molecules = _Molecules(ours, Extraction(scales, axes))
     if not ours.encodes:
-        return {"molecules": (molecules, frames)}
+        return {"molecules": (molecules, frames), "maps": (_Maps(ours), frames)}
     features = _Features(ours)
     with torch.no_grad():
         encoded = features(frames)
-    return {"features": (features, frames), "molecules": (molecules, encoded)}
+    return {
+        "features": (features, frames),
+        "molecules": (molecules, encoded),
+        "maps": (_Maps(ours), encoded),
+    }
 
 
 def _onnx(module: nn.Module, example: Tensor, stage: str) -> bytes:
     """One graph; number of frames, height and width stay open."""
     given = "frames" if example.ndim == 3 else "features"
     open_axes = {0: "n", example.ndim - 2: "h", example.ndim - 1: "w"}
-    if stage == "features":
-        names, axes = ["features"], {given: open_axes, "features": {0: "n", 2: "h", 3: "w"}}
+    if stage != "molecules":
+        names, axes = [stage], {given: open_axes, stage: {0: "m", 2: "rows", 3: "columns"}}
     else:
         names = ["molecules", "crowded"]
         axes = {

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows
 
+from live_smlm.inference.raw_maps import LEAST, SAME_NM, SAME_PX
 from live_smlm.training.network import BACKGROUND, LOGIT, PHOTONS, Scales, X, Y, Z
 
 GRID = 32
@@ -19,13 +20,8 @@ GRID = 32
 CANDIDATES = 160
 SLOTS = 64
 """Molecules that a tile can hold: 6 per µm² at 100 nm."""
-LEAST = 0.03
-"""A pixel less probable than this stands for nothing."""
 CROWDED = 0.3
 """What is this probable and finds no place is a loss to be told."""
-SAME_PX = 1.0
-SAME_NM = 400.0
-"""Positions this near are one molecule."""
 _NEAR = 2
 _SIDE = 2 * _NEAR + 1
 FIELDS = 10

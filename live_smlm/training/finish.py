@@ -21,10 +21,11 @@ from live_smlm.core import EngineContext
 from live_smlm.evaluate import trial
 from live_smlm.evaluate.standard import SETS, TEST_SEEDS, StandardSet
 from live_smlm.fitting.counts import count_scale
-from live_smlm.inference.bundle import Bundle, Manifest, write_bundle
+from live_smlm.inference.bundle import Bundle, write_bundle
 from live_smlm.inference.envelope import Envelope
+from live_smlm.inference.manifest import Manifest
 from live_smlm.inference.model_engine import ModelEngine
-from live_smlm.training.export import files, macs_per_pixel
+from live_smlm.training.export import files, macs_per_pixel, meant
 from live_smlm.training.extraction import GRID, SLOTS
 from live_smlm.training.held_out import HeldOut, held_out
 from live_smlm.training.scene import Scene
@@ -54,6 +55,7 @@ def finish(
         margin_px=network.margin_px,
         macs_per_pixel=macs_per_pixel(network),
         envelope=envelope(scene),
+        outputs=meant(network, trained.scales, scene.axes),
         provenance={**_provenance(trained, training, command), "scores": scores},
     )
     held = files(network, trained.scales, scene.axes)

@@ -2,10 +2,10 @@
 
 A network encodes each frame by itself and then looks at a window of encoded
 frames; one that wants the frames as they are encodes them to themselves. Its
-answer is ten maps in scaled units; this module alone knows their order.
+answer is ten raw maps and what they mean, in scaled units.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from types import MappingProxyType
@@ -13,14 +13,16 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the name everybody knows
 
 from live_smlm.core import InputError, require
+from live_smlm.inference.raw_maps import Output
 
 GROUP = "live_smlm.networks"
 LOGIT, PHOTONS, X, Y, Z, BACKGROUND = 0, 1, 2, 3, 4, 9
+Z_SIGMA = 8
 SIGMAS = slice(5, 9)
 """Of photons, x, y, z, in this order, as the means in 1 to 4."""
-MAPS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,14 @@ class Network(Protocol):
     encodes: bool
     """Whether frames are encoded one by one; else `encode` gives them back, normalised."""
     recipe: Recipe
+    outputs: tuple[Output, ...]
+    """What the ten raw maps mean, in scaled units."""
 
     def encode(self, frames: Tensor) -> Tensor:
         """(n, 1, h, w) effective counts → (n, c, h', w')."""
 
     def fuse(self, window: Tensor) -> Tensor:
-        """(n, (before + 1 + after) c, h', w') → (n, 10, h, w) maps in scaled units."""
+        """(n, (before + 1 + after) c, h', w') → (n, 10, h, w) raw maps, in 32 bits."""
 
     def shorten(self) -> None:
         """Take 16 bits for all that does not need 32; input and maps stay as they are."""
@@ -91,6 +95,7 @@ class AnyNetwork(nn.Module):
     margin_px: int
     encodes: bool
     recipe: Recipe
+    outputs: tuple[Output, ...]
     encode: Any
     fuse: Any
     shorten: Any
@@ -109,8 +114,27 @@ def maps(network: AnyNetwork, frames: Tensor) -> Tensor:
     """(movies, frames, h, w) effective counts → (movies x core frames, 10, h, w)."""
     encoded = network.encode(frames.flatten(0, 1).unsqueeze(1))
     encoded = encoded.unflatten(0, frames.shape[:2])
-    answer: Tensor = network.fuse(windows(encoded, network.halo))
-    return answer
+    return understood(network.fuse(windows(encoded, network.halo)), network.outputs)
+
+
+def understood(raw: Tensor, outputs: Sequence[Output]) -> Tensor:
+    """Raw maps as what they mean."""
+    return torch.cat([_meant(raw[:, k : k + 1], output) for k, output in enumerate(outputs)], 1)
+
+
+def _meant(raw: Tensor, output: Output) -> Tensor:
+    match output.kind:
+        case "clamp":
+            return raw.clamp(-output.scale, output.scale) + output.offset
+        case "none":
+            return torch.zeros_like(raw)
+        case "softplus":
+            raw = F.softplus(raw)
+        case "tanh":
+            raw = torch.tanh(raw)
+        case "sigmoid":
+            raw = torch.sigmoid(raw)
+    return output.scale * raw + output.offset
 
 
 def build(name: str, scales: Scales, options: Mapping[str, Any] = MappingProxyType({})) -> Any:

@@ -9,7 +9,8 @@ import pytest
 
 from live_smlm.core import InputError
 from live_smlm.inference import bundle as room
-from live_smlm.inference.bundle import MANIFEST, Bundle, Manifest, shipped, write_bundle
+from live_smlm.inference.bundle import MANIFEST, Bundle, shipped, write_bundle
+from live_smlm.inference.manifest import Manifest
 from live_smlm.physics.psf.gaussian import AstigmaticPSF, GaussianPSF
 from live_smlm.physics.psf.sampling import sample as sampled
 

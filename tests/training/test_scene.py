@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from live_smlm.core import InputError
+from live_smlm.testing.scenes import DEEP, FLAT
 from live_smlm.training.ahead import batches
 from live_smlm.training.scene import SIDE, Batch, Scene, sample
 
@@ -21,23 +22,23 @@ def same(one: Batch, other: Batch) -> bool:
     )
 
 
-def test_a_batch_is_a_function_of_seed_and_step(scene: Scene) -> None:
-    assert same(draw(scene), draw(scene))
-    assert not same(draw(scene), draw(scene, step=1))
-    assert not same(draw(scene), draw(scene, seed=2))
+def test_a_batch_is_a_function_of_seed_and_step() -> None:
+    assert same(draw(DEEP), draw(DEEP))
+    assert not same(draw(DEEP), draw(DEEP, step=1))
+    assert not same(draw(DEEP), draw(DEEP, seed=2))
 
 
-def test_processes_that_draw_ahead_draw_the_same_in_the_same_order(scene: Scene) -> None:
-    with batches(scene, 1, range(3, 9), 2, (1, 2, HALO)) as drawn:
+def test_processes_that_draw_ahead_draw_the_same_in_the_same_order() -> None:
+    with batches(DEEP, 1, range(3, 9), 2, (1, 2, HALO)) as drawn:
         ahead = list(drawn)
-    with batches(scene, 1, range(3, 9), 0, (1, 2, HALO)) as drawn:
+    with batches(DEEP, 1, range(3, 9), 0, (1, 2, HALO)) as drawn:
         here = list(drawn)
     assert [step for step, _ in ahead] == list(range(3, 9))
     assert all(same(a, b) for (_, a), (_, b) in zip(ahead, here, strict=True))
 
 
-def test_the_density_is_the_one_that_was_asked_for(flat_scene: Scene) -> None:
-    counts = [len(draw(flat_scene, step).window) for step in range(12)]
+def test_the_density_is_the_one_that_was_asked_for() -> None:
+    counts = [len(draw(FLAT, step).window) for step in range(12)]
     windows = 12 * 6 * 4
     area = (SIDE * 0.1) ** 2
     # Molecules stay for some frames: their number scatters more than Poisson's, by on-times + 1.
@@ -45,17 +46,17 @@ def test_the_density_is_the_one_that_was_asked_for(flat_scene: Scene) -> None:
     assert abs(sum(counts) - windows * area) < 4 * error
 
 
-def test_movies_differ_in_density_and_background(scene: Scene) -> None:
-    batch = draw(scene, movies=16)
+def test_movies_differ_in_density_and_background() -> None:
+    batch = draw(DEEP, movies=16)
     per_movie = np.bincount(batch.window // 4, minlength=16)
     assert per_movie.min() < 0.5 * per_movie.max()
     level = batch.background.reshape(16, -1).mean(1)
     assert level.min() < 0.7 * level.max()
 
 
-def test_counts_without_molecules_vary_as_much_as_they_amount_to(scene: Scene) -> None:
+def test_counts_without_molecules_vary_as_much_as_they_amount_to() -> None:
     dark = dataclasses.replace(
-        scene, density_per_um2=(1e-6, 1e-6), background=(50.0, 50.0), label_photons=0.0
+        DEEP, density_per_um2=(1e-6, 1e-6), background=(50.0, 50.0), label_photons=0.0
     )
     batch = draw(dark, movies=40)
     rest = batch.frames[:, 1:-1].reshape(-1, SIDE, SIDE) - batch.background
@@ -65,8 +66,8 @@ def test_counts_without_molecules_vary_as_much_as_they_amount_to(scene: Scene) -
     assert abs(rest.mean()) < 0.1
 
 
-def test_molecules_lie_where_the_light_is(flat_scene: Scene) -> None:
-    batch = draw(dataclasses.replace(flat_scene, density_per_um2=(0.01, 0.01)), movies=200)
+def test_molecules_lie_where_the_light_is() -> None:
+    batch = draw(dataclasses.replace(FLAT, density_per_um2=(0.01, 0.01)), movies=200)
     frames = batch.frames[:, 1:-1].reshape(-1, SIDE, SIDE)
     well = np.all((batch.molecule[:, :2] > 5) & (batch.molecule[:, :2] < SIDE - 5), axis=1)
     well &= batch.molecule[:, 3] > 1000
@@ -77,10 +78,10 @@ def test_molecules_lie_where_the_light_is(flat_scene: Scene) -> None:
         assert near.sum() > 500
 
 
-def test_dim_molecules_are_known_but_not_labelled(scene: Scene) -> None:
-    batch = draw(scene, movies=16)
+def test_dim_molecules_are_known_but_not_labelled() -> None:
+    batch = draw(DEEP, movies=16)
     assert 0 < batch.labelled.sum() < len(batch.labelled)
-    assert np.array_equal(batch.labelled, batch.molecule[:, 3] >= scene.label_photons)
+    assert np.array_equal(batch.labelled, batch.molecule[:, 3] >= DEEP.label_photons)
 
 
 @pytest.mark.parametrize(
@@ -93,13 +94,11 @@ def test_dim_molecules_are_known_but_not_labelled(scene: Scene) -> None:
         ({"z_nm": (-9000.0, 9000.0)}, "stay within it"),
     ],
 )
-def test_what_cannot_be_simulated_is_refused(
-    scene: Scene, change: dict[str, object], message: str
-) -> None:
+def test_what_cannot_be_simulated_is_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        dataclasses.replace(scene, **change)  # type: ignore[arg-type]
+        dataclasses.replace(DEEP, **change)  # type: ignore[arg-type]
 
 
-def test_a_psf_without_z_refuses_a_range_of_z(flat_scene: Scene) -> None:
+def test_a_psf_without_z_refuses_a_range_of_z() -> None:
     with pytest.raises(InputError, match="stay within it"):
-        dataclasses.replace(flat_scene, z_nm=(-100.0, 100.0))
+        dataclasses.replace(FLAT, z_nm=(-100.0, 100.0))

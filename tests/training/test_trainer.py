@@ -8,11 +8,12 @@ import torch
 from safetensors.torch import load_file
 
 from live_smlm.core import InputError
+from live_smlm.testing.scenes import DEEP, SCALES
 from live_smlm.training import finish, held_out, trainer
 from live_smlm.training.export import files, macs_per_pixel
 from live_smlm.training.extraction import Extraction
 from live_smlm.training.network import AnyNetwork, Scales, build, maps
-from live_smlm.training.scene import Scene, sample
+from live_smlm.training.scene import sample
 from live_smlm.training.trainer import Progress, Trained, Training, scales_of, train
 
 CPU = torch.device("cpu")
@@ -25,10 +26,10 @@ def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finish, "_BATCHES", 1)
 
 
-def a_training(scene: Scene, steps: int) -> Training:
+def a_training(steps: int) -> Training:
     return Training(
         architecture="glint",
-        scene=scene,
+        scene=DEEP,
         options={"width": 4},
         steps=steps,
         movies=1,
@@ -41,50 +42,46 @@ def weights(trained: Trained) -> dict[str, torch.Tensor]:
     return dict(trained.network.state_dict())
 
 
-def test_a_training_that_was_cut_goes_on_as_if_it_had_not_been(
-    scene: Scene, tmp_path: Path
-) -> None:
+def test_a_training_that_was_cut_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     told: list[Progress] = []
 
     def cut(progress: Progress) -> None:
         told.append(progress)
         raise KeyboardInterrupt
 
-    whole = train(a_training(scene, 6), tmp_path / "whole")
+    whole = train(a_training(6), tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        train(a_training(scene, 6), tmp_path / "cut", cut)
+        train(a_training(6), tmp_path / "cut", cut)
     assert [p.step for p in told] == [3]
-    rest = train(a_training(scene, 6), tmp_path / "cut", told.append)
+    rest = train(a_training(6), tmp_path / "cut", told.append)
     assert [p.step for p in told] == [3, 6]
     for name, value in weights(whole).items():
         assert torch.equal(value, weights(rest)[name]), name
 
 
-def test_another_training_is_not_continued(scene: Scene, tmp_path: Path) -> None:
-    train(a_training(scene, 1), tmp_path)
-    other = dataclasses.replace(a_training(scene, 2), seed=5)
+def test_another_training_is_not_continued(tmp_path: Path) -> None:
+    train(a_training(1), tmp_path)
+    other = dataclasses.replace(a_training(2), seed=5)
     with pytest.raises(InputError, match="seed was 0"):
         train(other, tmp_path)
 
 
-def test_a_broken_checkpoint_is_named(scene: Scene, tmp_path: Path) -> None:
+def test_a_broken_checkpoint_is_named(tmp_path: Path) -> None:
     (tmp_path / "checkpoint.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0rubbish")
     with pytest.raises(InputError, match="cannot be read"):
-        train(a_training(scene, 2), tmp_path)
+        train(a_training(2), tmp_path)
 
 
-def test_it_ends_early_without_progress(
-    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_ends_early_without_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trainer, "_learning_rate", lambda *_: 0.0)
-    patient = dataclasses.replace(a_training(scene, 20), check_every=2, patience=3)
+    patient = dataclasses.replace(a_training(20), check_every=2, patience=3)
     trained = train(patient, tmp_path)
     assert trained.standing.best_step == 2
     assert trained.standing.step == 8
 
 
-def test_it_begins_with_the_weights_of_a_bundle(scene: Scene, tmp_path: Path) -> None:
-    first = a_training(scene, 1)
+def test_it_begins_with_the_weights_of_a_bundle(tmp_path: Path) -> None:
+    first = a_training(1)
     bundle = tmp_path / "first"
     finish.finish(train(first, tmp_path / "one"), first, bundle, "", scored=False)
     still = dataclasses.replace(first, start=bundle, seed=9)
@@ -99,8 +96,8 @@ def test_it_begins_with_the_weights_of_a_bundle(scene: Scene, tmp_path: Path) ->
         train(wider, tmp_path / "three")
 
 
-def test_minutes_become_steps(scene: Scene, tmp_path: Path) -> None:
-    short = dataclasses.replace(a_training(scene, 1), steps=0, minutes=0.01)
+def test_minutes_become_steps(tmp_path: Path) -> None:
+    short = dataclasses.replace(a_training(1), steps=0, minutes=0.01)
     trained = train(short, tmp_path)
     assert trained.standing.step == trained.standing.steps >= 1
 
@@ -115,21 +112,19 @@ def test_minutes_become_steps(scene: Scene, tmp_path: Path) -> None:
         ({"workers": -1}, "workers is -1"),
     ],
 )
-def test_what_cannot_be_trained_is_refused(
-    scene: Scene, change: dict[str, object], message: str
-) -> None:
+def test_what_cannot_be_trained_is_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        dataclasses.replace(a_training(scene, 5), **change)  # type: ignore[arg-type]
+        dataclasses.replace(a_training(5), **change)  # type: ignore[arg-type]
 
 
-def test_an_unknown_network_is_refused(scales: Scales) -> None:
+def test_an_unknown_network_is_refused() -> None:
     with pytest.raises(InputError, match="no network is called 'glimt'; there are decode, glint"):
-        build("glimt", scales)
+        build("glimt", SCALES)
 
 
-def test_an_unknown_option_is_refused(scales: Scales) -> None:
+def test_an_unknown_option_is_refused() -> None:
     with pytest.raises(InputError, match="depth"):
-        build("glint", scales, {"depth": 3})
+        build("glint", SCALES, {"depth": 3})
 
 
 NETWORKS = [("glint", {}), ("decode", {"width": 16}), ("liteloc", {"width": 16})]
@@ -150,12 +145,10 @@ def lively(name: str, options: dict[str, int], scales: Scales) -> AnyNetwork:
 
 
 @pytest.mark.parametrize(("name", "options"), NETWORKS)
-def test_the_graphs_say_what_the_network_says(
-    name: str, options: dict[str, int], scene: Scene
-) -> None:
-    scales = scales_of(scene)
+def test_the_graphs_say_what_the_network_says(name: str, options: dict[str, int]) -> None:
+    scales = scales_of(DEEP)
     network = lively(name, options, scales)
-    frames = torch.from_numpy(sample(scene, 3, 0, movies=1, frames=3, halo=(1, 1)).frames)
+    frames = torch.from_numpy(sample(DEEP, 3, 0, movies=1, frames=3, halo=(1, 1)).frames)
     frames = frames.repeat(1, 1, 1, 3)  # another size than the one at the export
     with torch.no_grad():
         molecules, crowded = Extraction(scales, 3)(maps(network, frames))
@@ -190,18 +183,16 @@ def run(graph: bytes, given: str, array: np.ndarray) -> list[np.ndarray]:
     ],
 )
 def test_networks_are_as_large_as_published(
-    name: str, options: dict[str, int], parameters: float, macs: float, scales: Scales
+    name: str, options: dict[str, int], parameters: float, macs: float
 ) -> None:
-    network: AnyNetwork = build(name, scales, options)
+    network: AnyNetwork = build(name, SCALES, options)
     assert sum(p.numel() for p in network.parameters()) == pytest.approx(parameters, rel=0.01)
     assert macs_per_pixel(network) == pytest.approx(macs, rel=0.01)
 
 
 @pytest.mark.parametrize(("name", "options"), NETWORKS)
-def test_a_pixel_acts_no_farther_than_the_margin(
-    name: str, options: dict[str, int], scales: Scales
-) -> None:
-    network = lively(name, options, scales)
+def test_a_pixel_acts_no_farther_than_the_margin(name: str, options: dict[str, int]) -> None:
+    network = lively(name, options, SCALES)
     side = 2 * network.margin_px + 32
     frames = torch.full((1, 3, side, side), 10.0)
     changed = frames.clone()

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows
 
 from live_smlm.core import require
+from live_smlm.inference.raw_maps import Output
 from live_smlm.training.network import Recipe, Scales
 
 WIDTH = 48
@@ -71,6 +72,15 @@ class Decode(nn.Module):
         super().__init__()
         require(1 <= width <= 128, f"decode width is {width}; give 1 to 128, as published 48")
         self._scales = scales
+        self.outputs = (
+            Output("clamp", _LOGIT_LIMIT),
+            Output("sigmoid", scales.brightest),
+            Output("tanh"),
+            Output("tanh"),
+            Output("tanh", _BEYOND),
+            *(Output("sigmoid", _LARGEST_SIGMA, _LEAST_SIGMA),) * 4,
+            Output("sigmoid", _BEYOND),
+        )
         self.shared = _Unet(1, width)
         self.union = _Unet(3 * width, width)
         self.heads = nn.Conv2d(width, 4 * width, 3, padding=1)
@@ -96,21 +106,9 @@ class Decode(nn.Module):
         return encoded
 
     def fuse(self, window: Tensor) -> Tensor:
-        """Maps from three encoded frames."""
+        """Raw maps from three encoded frames."""
         joined = F.elu(self.heads(self.union(window)))
         with torch.autocast(joined.device.type, enabled=False):
             parts = joined.float().chunk(4, 1)
-            p, mean, sigma, background = (
-                last(part) for last, part in zip(self.lasts, parts, strict=True)
-            )
-            return torch.cat(
-                [
-                    p.clamp(-_LOGIT_LIMIT, _LOGIT_LIMIT),
-                    self._scales.brightest * torch.sigmoid(mean[:, :1]),
-                    torch.tanh(mean[:, 1:3]),
-                    _BEYOND * torch.tanh(mean[:, 3:]),
-                    _LARGEST_SIGMA * torch.sigmoid(sigma) + _LEAST_SIGMA,
-                    _BEYOND * torch.sigmoid(background),
-                ],
-                1,
-            )
+            raw = [last(part) for last, part in zip(self.lasts, parts, strict=True)]
+        return torch.cat(raw, 1)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows
 
-from live_smlm.training.network import LOGIT, MAPS, Recipe, Scales
+from live_smlm.inference.raw_maps import MAPS, Output
+from live_smlm.training.network import LOGIT, Recipe, Scales
 
 _PROBABILITY_AT_START = -6.0
 _LEAK = 0.1
@@ -56,6 +57,15 @@ class Glint(nn.Module):
     margin_px = 32
     encodes = True
     recipe = Recipe()
+    outputs = (
+        Output("linear"),
+        Output("softplus"),
+        Output("tanh", _FARTHEST_PX),
+        Output("tanh", _FARTHEST_PX),
+        Output("tanh", _DEEPEST),
+        *(Output("softplus", offset=_LEAST_SIGMA),) * 4,
+        Output("softplus"),
+    )
 
     def __init__(self, scales: Scales, width: int = 16) -> None:
         super().__init__()
@@ -95,22 +105,12 @@ class Glint(nn.Module):
         return encoded
 
     def fuse(self, window: Tensor) -> Tensor:
-        """Maps from three encoded frames."""
+        """Raw maps from three encoded frames."""
         fine = self.first(window)
         middle = self.down_1(fine)
         middle = self.up_1(self.down_2(middle), middle)
         joined = F.leaky_relu(self.heads(self.up_2(middle, fine)), _LEAK)
         # Positions to a thousandth of a pixel want more digits than the layers before them.
         with torch.autocast(joined.device.type, enabled=False):
-            m = self.last(joined.float())
-            return torch.cat(
-                [
-                    m[:, :1],
-                    F.softplus(m[:, 1:2]),
-                    _FARTHEST_PX * torch.tanh(m[:, 2:4]),
-                    _DEEPEST * torch.tanh(m[:, 4:5]),
-                    F.softplus(m[:, 5:9]) + _LEAST_SIGMA,
-                    F.softplus(m[:, 9:]),
-                ],
-                1,
-            )
+            raw: Tensor = self.last(joined.float())
+        return raw

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows
 
+from live_smlm.inference.raw_maps import Output
 from live_smlm.training.network import LossWeights, Recipe, Scales
 
 WIDTH = 64
@@ -40,6 +41,15 @@ class LiteLoc(nn.Module):
     def __init__(self, scales: Scales, width: int = WIDTH) -> None:
         super().__init__()
         self._scales, self._width = scales, width
+        self.outputs = (
+            Output("linear"),
+            Output("sigmoid", scales.brightest),
+            Output("tanh"),
+            Output("tanh"),
+            Output("tanh", _DEEPEST),
+            *(Output("sigmoid", offset=_LEAST_SIGMA),) * 4,
+            Output("none"),
+        )
         w = width
         self.frame = nn.BatchNorm2d(1)
         self.image = _Block(1, w)
@@ -71,7 +81,7 @@ class LiteLoc(nn.Module):
         return torch.cat([out, image], 1)
 
     def fuse(self, window: Tensor) -> Tensor:
-        """Maps from three encoded frames."""
+        """Raw maps from three encoded frames."""
         w = self._width
         before, now, image, after = (window[:, k * w : (k + 1) * w] for k in (0, 2, 3, 4))
         out = self.mix(torch.cat([before, now, after, image], 1)) + now
@@ -84,20 +94,8 @@ class LiteLoc(nn.Module):
         coarse = F.interpolate(self.coarse(F.avg_pool2d(fine, 2)), scale_factor=2.0)
         out = self.join(torch.cat([self.rise(coarse), fine], 1))
         out = self.full(F.interpolate(out, scale_factor=2.0))
-        return self._maps(F.elu(self.heads(out)))
-
-    def _maps(self, joined: Tensor) -> Tensor:
+        joined = F.elu(self.heads(out))
         with torch.autocast(joined.device.type, enabled=False):
             parts = joined.float().chunk(3, 1)
-            p, mean, sigma = (last(part) for last, part in zip(self.lasts, parts, strict=True))
-            return torch.cat(
-                [
-                    p,
-                    self._scales.brightest * torch.sigmoid(mean[:, :1]),
-                    torch.tanh(mean[:, 1:3]),
-                    _DEEPEST * torch.tanh(mean[:, 3:]),
-                    torch.sigmoid(sigma) + _LEAST_SIGMA,
-                    torch.zeros_like(p),
-                ],
-                1,
-            )
+            raw = [last(part) for last, part in zip(self.lasts, parts, strict=True)]
+        return torch.cat([*raw, torch.zeros_like(raw[0])], 1)

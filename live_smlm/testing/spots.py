@@ -14,8 +14,9 @@ import pytest
 from onnx import numpy_helper, parser
 
 from live_smlm.core import F32, CameraModel, RawPixels
-from live_smlm.inference.bundle import WEIGHTS, Bundle, Manifest, write_bundle
+from live_smlm.inference.bundle import WEIGHTS, Bundle, write_bundle
 from live_smlm.inference.envelope import Envelope
+from live_smlm.inference.manifest import Manifest
 from live_smlm.physics.psf.gaussian import GaussianPSF
 
 PIXEL_NM = 100.0
@@ -180,6 +181,7 @@ def graphs(*, encoder: bool) -> dict[str, bytes]:
 
 
 def manifest(*, encoder: bool, axes: int = 2) -> Manifest:
+    """What the bundle says of itself."""
     envelope = Envelope(
         pixel_size_nm=(PIXEL_NM, PIXEL_NM),
         z_nm=(0.0, 0.0),
