@@ -9,9 +9,10 @@ import numpy as np
 
 from live_smlm.core import require
 from live_smlm.inference.envelope import Envelope
-from live_smlm.inference.raw_maps import MAPS, Output
+from live_smlm.inference.raw_maps import MAPS, NAMES, Output
 
 FORMAT = 1
+_AXIAL = ("z", "sigma_z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,12 @@ class Manifest:
             len(self.outputs) in {0, MAPS},
             f"bundle names {len(self.outputs)} outputs; give {MAPS}, or none without graph maps",
         )
+
+    def tells(self, name: str) -> bool:
+        """Whether the network says anything of a field of molecules."""
+        if name in _AXIAL and self.axes == 2:
+            return False
+        return not self.outputs or self.outputs[NAMES.index(name)].kind != "none"
 
     def describe(self) -> dict[str, Any]:
         """As it stands in the file, but for what the files add."""

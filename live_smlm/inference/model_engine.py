@@ -40,7 +40,6 @@ from live_smlm.inference.slots import joined
 
 _IN_LENGTH_PX = ("x", "y", "sigma_x", "sigma_y")
 _IN_COUNTS = ("photons", "background", "sigma_photons")
-_AXIAL = ("z", "sigma_z")
 
 
 @dataclass(slots=True, eq=False)
@@ -81,7 +80,7 @@ def molecules(
     columns = {
         name: peaks.column(name) * np.float32(factors.get(name, 1.0))
         for name in FIELDS
-        if manifest.axes == 3 or name not in _AXIAL
+        if manifest.tells(name)
     }
     rows, width = (side * nm for side in camera.shape)
     x, y = columns["x"], columns["y"]

@@ -19,7 +19,20 @@ from live_smlm.physics.jit import jit
 
 Kind = Literal["linear", "softplus", "tanh", "sigmoid", "clamp", "none"]
 KINDS: tuple[Kind, ...] = ("linear", "softplus", "tanh", "sigmoid", "clamp", "none")
-MAPS = 10
+NAMES = (
+    "probability",
+    "photons",
+    "x",
+    "y",
+    "z",
+    "sigma_photons",
+    "sigma_x",
+    "sigma_y",
+    "sigma_z",
+    "background",
+)
+"""Of the raw maps, in their order; the first is a logit."""
+MAPS = len(NAMES)
 _LINEAR, _SOFTPLUS, _TANH, _SIGMOID, _CLAMP = range(5)
 LEAST = 0.03
 """A pixel less probable than this stands for nothing."""
@@ -48,10 +61,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Meaning:
-    """The outputs of the ten maps, as the kernel takes them.
-
-    Order: logit, photons, x, y, z, then the sigmas of photons, x, y, z, then background.
-    """
+    """The outputs of the maps, as the kernel takes them."""
 
     kind: I32
     scale: F32
