@@ -9,9 +9,6 @@ import pytest
 from live_smlm.cli import main
 from live_smlm.inference.bundle import Bundle
 from live_smlm.inference.tensorrt_gpu import cuda_missing, module_of
-from tests.inference.conftest import make_bundle
-
-__all__ = ["make_bundle"]
 
 needs_rtx = pytest.mark.skipif(module_of("tensorrt-rtx") is None, reason="no TensorRT-RTX here")
 needs_no_gpu = pytest.mark.skipif(cuda_missing() is None, reason="there is a GPU here")
