@@ -120,6 +120,7 @@ def untrained(architecture: str, options: Mapping[str, Any], folder: Path) -> Bu
         margin_px=network.margin_px,
         macs_per_pixel=export.macs_per_pixel(network),
         envelope=envelope(SCENE),
+        outputs=export.meant(network, scales, SCENE.axes),
         provenance={"command": "untrained", "training": training.told()},
     )
     return write_bundle(folder, manifest, export.files(network, scales, SCENE.axes), PSF)

@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from live_smlm.core import EngineContext
 from live_smlm.inference.bundle import Bundle
-from live_smlm.inference.onnx_cpu import OnnxRuntime, graph
-from live_smlm.inference.runtime import RuntimeSettings
+from live_smlm.inference.onnx_cpu import graph
 from live_smlm.inference.tensorrt_card import Card
 from live_smlm.inference.tensorrt_lane import Lane
 from live_smlm.inference.tensorrt_layout import layout_of
@@ -78,19 +76,18 @@ def test_a_lane_runs_by_torch_as_by_tensorrt(
         layout,
         torch_plans(bundle, layout, torch.device("cpu")),
         camera,
-        threshold=0.3,
+        threshold=bundle.manifest.threshold,
         grid=bundle.manifest.grid,
         identity="torch",
         graphs=False,
     )
     found = lane(pixels, np.arange(7))
-    settings = RuntimeSettings(threshold=0.3)
-    with OnnxRuntime().open(bundle, EngineContext(camera=camera), settings) as opened:
-        expected = opened(pixels, np.arange(7))
+    with double_place(tmp_path).lane(bundle, camera, "fp32") as exported:
+        expected = exported(pixels, np.arange(7))
     places = [
         {tuple(v) for v in np.c_[p.frame, np.round(p.values[:, 1:3], 2)].tolist()}
         for p in (found, expected)
     ]
     assert len(places[1]) > 100
-    # Positions at the edge of a rounding, and clusters at the edge of their bound, may differ.
+    # What lies at the edge of a rounding, or of a cluster, may differ.
     assert len(places[0] & places[1]) > 0.95 * len(places[0] | places[1])
