@@ -11,7 +11,9 @@ import torch
 
 from live_smlm.inference.bundle import Bundle
 from live_smlm.inference.onnx_cpu import graph
+from live_smlm.inference.tensorrt_build import library
 from live_smlm.inference.tensorrt_card import Card
+from live_smlm.inference.tensorrt_gpu import module_of
 from live_smlm.inference.tensorrt_lane import Lane
 from live_smlm.inference.tensorrt_layout import layout_of
 from live_smlm.testing import tensorrt_double
@@ -39,6 +41,13 @@ def test_plans_of_torch_say_what_the_exported_graphs_say(bundle: Bundle) -> None
     run(plans["find"], {"features": features, "molecules": filled, "crowded": full})
     np.testing.assert_allclose(filled.numpy()[..., 0], molecules[..., 0], atol=1e-4)
     np.testing.assert_array_equal(full.numpy(), crowded)
+
+
+@pytest.mark.skipif(module_of("tensorrt-rtx") is None, reason="TensorRT-RTX is not here")
+def test_what_training_exports_becomes_plans(bundle: Bundle) -> None:
+    layout = layout_of(library("tensorrt-rtx"), bundle, (50, 64), "fp16", batch=2)
+    assert layout.find.outputs["molecules"] == (2, 4, bundle.manifest.slots, 10)
+    assert [len(part.build()) > 10_000 for part in layout.parts.values()] == [True] * 3
 
 
 def run(plan: Any, tensors: dict[str, torch.Tensor]) -> None:
