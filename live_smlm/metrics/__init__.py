@@ -1,1 +1,1 @@
-"""Numbers that are computed while the acquisition runs: whether the engine can be trusted on this sample."""
+"""Numbers that are made while a run goes on: whether its engine can be trusted on this sample."""

@@ -57,7 +57,7 @@ def held_out(
         for step in range(batches):
             batch = sample(scene, SEED, step, movies=_MOVIES, frames=_FRAMES, halo=halo)
             answer = maps(network, torch.from_numpy(batch.frames).to(device)).float()
-            known = labels(batch, scales, device)
+            known = labels(batch, scales, device, scene.axes)
             losses.append(float(loss(answer, known, network.recipe.weights)))
             molecules = extraction(answer)[0].cpu().numpy()
             first = step * _MOVIES * _FRAMES

@@ -31,16 +31,18 @@ class Labels:
     target: Tensor
     """(molecules, 4): photons, x, y, z; x and y in px."""
     background: Tensor
+    axes: int = 3
+    """2: of z nothing is asked, so that no sigma shrinks around a constant."""
 
 
-def labels(batch: Batch, scales: Scales, device: torch.device) -> Labels:
+def labels(batch: Batch, scales: Scales, device: torch.device, axes: int) -> Labels:
     """The molecules that should be found, in the maps' order and units."""
     target = torch.from_numpy(batch.molecule[batch.labelled][:, [3, 0, 1, 2]])
     target[:, 0] /= scales.photons
     target[:, 3] /= scales.z_nm
     background = torch.from_numpy(batch.background) / scales.background
     window = torch.from_numpy(batch.window[batch.labelled])
-    return Labels(window.to(device), target.to(device), background.to(device))
+    return Labels(window.to(device), target.to(device), background.to(device), axes)
 
 
 def loss(maps: Tensor, truth: Labels, weights: LossWeights) -> Tensor:
@@ -86,10 +88,12 @@ def _mixture_loss(maps: Tensor, probability: Tensor, truth: Labels) -> Tensor:
     offset[..., 2] -= row + 0.5
     sigma = near[..., SIGMAS]
     surprise = 0.5 * ((offset - near[..., 1:5]) / sigma).square() + sigma.log()
+    surprise = surprise[..., : truth.axes + 1]  # photons, x, y and perhaps z
     share = F.logsigmoid(near[..., LOGIT])
     share = share - probability.sum((1, 2)).clamp(min=1e-6).log()[truth.window][:, None, None]
     likelihood = (share - surprise.sum(-1)).masked_fill(~inside, _NEVER)
-    likelihood = torch.logsumexp(likelihood.flatten(1), 1) - 2 * math.log(2 * math.pi)
+    likelihood = torch.logsumexp(likelihood.flatten(1), 1)
+    likelihood = likelihood - 0.5 * (truth.axes + 1) * math.log(2 * math.pi)
     return -likelihood.sum()
 
 

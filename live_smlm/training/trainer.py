@@ -194,7 +194,7 @@ class _Run:
         recipe = self.network.recipe
         for group in self.optimizer.param_groups:
             group["lr"] = _learning_rate(recipe, step, steps)
-        value = _loss(self.network, self.scales, batch, self.device)
+        value = _loss(self.network, self.scales, batch, self.device, self.training.scene.axes)
         self.optimizer.zero_grad()
         value.backward()  # type: ignore[no-untyped-call] # torch leaves it so
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
@@ -202,10 +202,12 @@ class _Run:
         return float(value.detach())
 
 
-def _loss(network: AnyNetwork, scales: Scales, batch: Batch, device: torch.device) -> torch.Tensor:
+def _loss(
+    network: AnyNetwork, scales: Scales, batch: Batch, device: torch.device, axes: int
+) -> torch.Tensor:
     with _short_floats(device):
         answer = maps(network, torch.from_numpy(batch.frames).to(device))
-    return loss(answer.float(), labels(batch, scales, device), network.recipe.weights)
+    return loss(answer.float(), labels(batch, scales, device, axes), network.recipe.weights)
 
 
 def _learning_rate(recipe: Recipe, step: int, steps: int) -> float:
@@ -238,6 +240,6 @@ def _steps_in(plan: Training, network: AnyNetwork, scales: Scales) -> int:
         for step, batch in movies:
             # The first steps compile and allocate.
             began = time.monotonic() if step == _TRIAL_STEPS // 3 else began
-            _loss(trial, scales, batch, device).backward()  # type: ignore[no-untyped-call] # as above
+            _loss(trial, scales, batch, device, plan.scene.axes).backward()  # type: ignore[no-untyped-call] # as above
     each = (time.monotonic() - began) / (_TRIAL_STEPS - _TRIAL_STEPS // 3)
     return max(1, int(plan.minutes * 60 / each))

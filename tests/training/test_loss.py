@@ -55,6 +55,16 @@ def test_the_loss_is_the_published_formula() -> None:
     assert np.isclose(float(loss(maps, truth, LossWeights())), by_hand(maps, truth), rtol=1e-6)
 
 
+def test_of_the_plane_z_is_not_asked() -> None:
+    maps, truth = some_maps(), some_labels()
+    flat = Labels(truth.window, truth.target, truth.background, axes=2)
+    other = maps.clone()
+    other[:, 4] += 1.0
+    other[:, 8] *= 0.01
+    assert torch.equal(loss(maps, flat, LossWeights()), loss(other, flat, LossWeights()))
+    assert not torch.equal(loss(maps, truth, LossWeights()), loss(other, truth, LossWeights()))
+
+
 def test_the_order_of_molecules_does_not_matter() -> None:
     maps, truth = some_maps(), some_labels()
     order = torch.tensor([6, 2, 4, 0, 1, 5, 3])
