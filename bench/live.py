@@ -3,6 +3,7 @@
     python bench/live.py steady          512x512 at 100 frames/s for 60 s: losses and latency
     python bench/live.py rates           the highest rate held at 256, 512, 1024, 2048 pixels
     python bench/live.py soak --minutes 30   half the held rate: memory, handles, losses
+    python bench/live.py networks        glint at 100 frames/s, and its speed over `--engine`s'
 
 Frames are simulated beforehand and repeated, so that the simulator takes no time
 meanwhile; clock, buffer and numbers are the demo camera's. Workers are processes.
@@ -37,9 +38,9 @@ DENSITY = 0.02
 PRECOMPUTED = 64
 
 
-def scenario(size: int, interval_s: float) -> Scenario:
+def scenario(size: int, interval_s: float, density: float) -> Scenario:
     camera = CameraModel(shape=(size, size), pixel_size_nm=100.0, read_noise_e=1.6)
-    return Scenario(camera=camera, psf=PSF, density=DENSITY, frame_interval_s=interval_s)
+    return Scenario(camera=camera, psf=PSF, density=density, frame_interval_s=interval_s)
 
 
 def plan(engine: str, overload: Overload, seconds: float | None, size: int) -> RunPlan:
@@ -62,14 +63,16 @@ def through_camera(
     exposure_ms: float,
     seconds: float,
     control: Control | None = None,
+    engine: str = "gauss-mle",
+    density: float = DENSITY,
 ) -> Outcome:
-    """One run through Micro-Manager's core with gauss-mle."""
-    simulator = scenario(size, exposure_ms / 1000).simulator()
+    """One run through Micro-Manager's core."""
+    simulator = scenario(size, exposure_ms / 1000, density).simulator()
     with (
         tempfile.TemporaryDirectory() as folder,
         in_demo_camera(simulator, precomputed=PRECOMPUTED, buffer_mb=512) as source,
     ):
-        chosen = plan("gauss-mle", Overload.THIN, seconds, size)
+        chosen = plan(engine, Overload.THIN, seconds, size)
         return run_into(
             Path(folder) / "run",
             source,
@@ -99,15 +102,15 @@ class Cycled:
             yield FrameBatch(self.frames, index, np.zeros(n))
 
 
-def pipeline_alone(size: int) -> Outcome:
-    """Frames from memory through a null engine."""
-    made = scenario(size, 0.01)
+def from_memory(engine: str, size: int, count: int, density: float = DENSITY) -> Outcome:
+    """Frames from memory, as fast as the engine takes them."""
+    made = scenario(size, 0.01, density)
     batch, _ = made.simulator().start().advance(PRECOMPUTED)
     info = StreamInfo(name="memory", camera=made.camera, can_wait=True)
-    count = max(PRECOMPUTED, int(6e9 / (size * size * 2)) // PRECOMPUTED * PRECOMPUTED)
-    source = Cycled(batch.pixels, count, info)
+    whole = max(1, count // PRECOMPUTED) * PRECOMPUTED
+    source = Cycled(batch.pixels, whole, info)
     with tempfile.TemporaryDirectory() as folder:
-        chosen = plan("null", Overload.WAIT, None, size)
+        chosen = plan(engine, Overload.WAIT, None, size)
         return run_into(
             Path(folder) / "run", source, chosen, {}, record_raw=False, control=Control()
         )
@@ -172,7 +175,7 @@ def rates(seconds: float) -> list[dict[str, Any]]:
     results = []
     for size in (256, 512, 1024, 2048):
         held = held_rate(size, seconds)
-        null = pipeline_alone(size)
+        null = from_memory("null", size, int(6e9 / (size * size * 2)))
         gigabytes = null.rate_mpx_s * 2 / 1000
         results.append({**held, "null_GB_s": round(gigabytes, 2)})
         show(f"rates {size}", results[-1])
@@ -224,13 +227,32 @@ def soak(minutes: float) -> dict[str, Any]:
     return result
 
 
+def networks(seconds: float, others: list[str]) -> dict[str, Any]:
+    """100 frames/s at 0.2 molecules/um2; then what others take of the same frames, unhurried."""
+    asked = ((128, "glint"), (256, "glint:runtime=openvino,precision=bf16"))
+    result: dict[str, Any] = {"live": [], "unhurried": []}
+    for size, engine in asked:
+        live = row(through_camera(size, 10.0, seconds, engine=engine, density=0.2), size)
+        live |= {"engine": engine, "met": live["lost"] == live["shed"] == live["deferred"] == 0}
+        result["live"].append(live)
+        show(f"100 frames/s, {engine}", live)
+    for engine in (asked[0][1], asked[1][1], *others):
+        rate = row(from_memory(engine, 128, 640, density=0.2), 128)["frames_s"]
+        first = result["unhurried"][0]["frames_s"] if result["unhurried"] else rate
+        told = {"engine": engine, "frames_s": rate, "glint_times": round(first / rate, 2)}
+        result["unhurried"].append(told)
+        show("unhurried, 128x128", told)
+    return result
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("stage", choices=["steady", "rates", "soak"])
+    parser.add_argument("stage", choices=["steady", "rates", "soak", "networks"])
     parser.add_argument("--seconds", type=float, default=None)
     parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--engine", action="append", default=[], help="to compare glint with")
     parser.add_argument("--json", type=Path, default=None)
     given = parser.parse_args()
     result: Any
@@ -238,6 +260,8 @@ def main() -> None:
         result = steady(given.seconds or 60.0)
     elif given.stage == "rates":
         result = rates(given.seconds or 6.0)
+    elif given.stage == "networks":
+        result = networks(given.seconds or 30.0, given.engine)
     else:
         result = soak(given.minutes)
     if given.json is not None:
