@@ -8,6 +8,7 @@ PSF it fits.
 import dataclasses
 import importlib.metadata
 import platform
+import shutil
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -32,7 +33,6 @@ from live_smlm.training.scene import Scene
 from live_smlm.training.trainer import Trained, Training
 
 _BATCHES = 16
-_BRIGHT_SPREADS = 2.0
 _TOLD = ("jaccard", "rmse_lateral_nm", "rmse_axial_nm", "efficiency", "pull_std_x", "pull_std_z")
 
 
@@ -69,13 +69,12 @@ def finish(
 
 def envelope(scene: Scene) -> Envelope:
     """What a network trained on this scene has seen."""
-    bright = scene.effective(scene.photons)[1] * np.exp(_BRIGHT_SPREADS * scene.spread)
     noise = [float(np.sqrt(np.median(count_scale(c).extra))) for c in scene.cameras]
     return Envelope(
         pixel_size_nm=(scene.pixel_size_nm, scene.pixel_size_nm),
         z_nm=scene.z_nm,
         density_per_um2=scene.density_per_um2,
-        photons=(scene.label_photons, float(bright)),
+        photons=(scene.label_photons, scene.brightest),
         background=scene.effective(scene.background),
         read_noise=(min(noise), max(noise)),
         psf=scene.psf.describe(),
@@ -127,9 +126,12 @@ def _provenance(trained: Trained, training: Training, command: str) -> dict[str,
 
 
 def _commit() -> str:
-    """Of the checkout that this program runs from; "" where it is none."""
-    asked = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607 - the git that the user has
+    """Of the checkout that this program runs from; "" where it is none, or no git is there."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    asked = subprocess.run(  # noqa: S603 - nothing in it comes from outside
+        [git, "rev-parse", "--short", "HEAD"],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parent,

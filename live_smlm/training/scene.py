@@ -7,7 +7,7 @@ a checkpoint sees the same data as training that was never cut.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,6 +27,7 @@ _UNEVEN = 0.5
 _BRIGHTEST_CHANGE = 0.6
 _GRID = 4
 _HOT_SHARE = 0.002
+_BRIGHT_SPREADS = 2.0
 Range = tuple[float, float]
 
 
@@ -80,6 +81,12 @@ class Scene:
             f"z_nm is {low:g} to {high:g} but the {self.psf.name} psf holds for {reach}; "
             "stay within it",
         )
+        brightest = self.brightest
+        require(
+            self.label_photons < brightest,
+            f"photons reach {self.photons[1]:g}, at most {brightest:.0f} effective counts, and "
+            f"molecules below {self.label_photons:g} are not learnt; give brighter ones",
+        )
         slow = isinstance(self.psf, PupilPSF)
         quick = sampled(self.psf, self.pixel_size_nm) if slow else self.psf
         object.__setattr__(self, "drawn", quick)
@@ -98,6 +105,11 @@ class Scene:
         """A range of photons in effective counts, over all cameras."""
         shares = [_share(camera) for camera in self.cameras]
         return photons[0] * min(shares), photons[1] * max(shares)
+
+    @property
+    def brightest(self) -> float:
+        """Effective counts in a frame that hardly a molecule exceeds."""
+        return self.effective(self.photons)[1] * float(np.exp(_BRIGHT_SPREADS * self.spread))
 
     def describe(self) -> Mapping[str, object]:
         """For records: the ranges, and the cameras by their scalars."""
@@ -231,7 +243,7 @@ def _camera(camera: CameraModel, rng: np.random.Generator) -> CameraModel:
             spurious_e=camera.spurious_e,
             bits=camera.bits,
         )
-    return scmos_camera(
+    chip = scmos_camera(
         (SIDE, SIDE),
         camera.pixel_size_nm,
         rng,
@@ -241,6 +253,7 @@ def _camera(camera: CameraModel, rng: np.random.Generator) -> CameraModel:
         quantum_efficiency=camera.quantum_efficiency,
         hot_share=_HOT_SHARE,
     )
+    return replace(chip, spurious_e=camera.spurious_e, bits=camera.bits)
 
 
 def _core(
@@ -257,7 +270,8 @@ def _core(
     number = np.full(len(counts), -1)
     number[core.ravel()] = np.arange(core.size)
     window = number[truth.image]
-    xy = truth.place[:, :2] / scene.pixel_size_nm
+    # Rounded first: what single precision puts on the border lies in no pixel.
+    xy = (truth.place[:, :2] / scene.pixel_size_nm).astype(np.float32)
     kept = np.all((xy >= 0) & (xy < SIDE), axis=1) & (window >= 0)
     columns = np.column_stack([xy, truth.place[:, 2], truth.counts])[kept]
     return Batch(

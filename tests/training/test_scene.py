@@ -3,8 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from live_smlm.core import InputError
+from live_smlm.core import CameraModel, InputError
 from live_smlm.testing.scenes import DEEP, FLAT
+from live_smlm.training import scene
 from live_smlm.training.ahead import batches
 from live_smlm.training.scene import SIDE, Batch, Scene, sample
 
@@ -84,6 +85,24 @@ def test_dim_molecules_are_known_but_not_labelled() -> None:
     assert np.array_equal(batch.labelled, batch.molecule[:, 3] >= DEEP.label_photons)
 
 
+def test_a_molecule_hardly_inside_lies_in_a_pixel() -> None:
+    almost = np.nextafter(SIDE * 100.0, 0.0)
+    place = np.array([[almost, 50.0, 0.0], [50.0, almost, 0.0], [50.0, 50.0, 0.0]])
+    truth = scene._Truth(np.array([1, 1, 1]), place, np.full(3, 500.0))
+    empty = np.zeros((3, SIDE, SIDE), np.float32)
+    batch = scene._core(FLAT, empty, empty, truth, 1, HALO)
+    assert batch.molecule[:, :2].max() < SIDE
+    assert len(batch.molecule) == 1
+
+
+def test_a_chip_of_the_camera_s_kind_has_its_charge_and_its_bits() -> None:
+    dark = CameraModel(
+        shape=(SIDE, SIDE), pixel_size_nm=100.0, read_noise_e=1.6, spurious_e=20.0, bits=12
+    )
+    chip = scene._camera(dark, np.random.default_rng(1))
+    assert (chip.spurious_e, chip.bits) == (20.0, 12)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -92,6 +111,7 @@ def test_dim_molecules_are_known_but_not_labelled() -> None:
         ({"photons": (200.0, 100.0)}, "low before high"),
         ({"density_per_um2": (1.0, 100.0)}, "reaches 100"),
         ({"z_nm": (-9000.0, 9000.0)}, "stay within it"),
+        ({"photons": (10.0, 30.0)}, "photons reach 30, at most 53 effective counts"),
     ],
 )
 def test_what_cannot_be_simulated_is_refused(change: dict[str, object], message: str) -> None:

@@ -102,6 +102,11 @@ def test_minutes_become_steps(tmp_path: Path) -> None:
     assert trained.standing.step == trained.standing.steps >= 1
 
 
+def test_a_bundle_is_written_where_there_is_no_git(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert not finish._commit()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
