@@ -4,8 +4,10 @@ import multiprocessing
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
+from live_smlm.core import InputError
 from live_smlm.training.scene import Batch, Scene, sample
 
 Shape = tuple[int, int, tuple[int, int]]
@@ -30,6 +32,11 @@ def batches(
     pool = ProcessPoolExecutor(workers, spawn, initializer=_adopt, initargs=(scene, seed))
     try:
         yield _ahead(pool, steps, workers, shape)
+    except BrokenProcessPool as error:
+        raise InputError(
+            f"one of {workers} workers that draw movies died, often for want of memory; give "
+            "fewer, and the training goes on from its last checkpoint"
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -35,6 +35,8 @@ class Standing:
     best_step: int
     told: Mapping[str, Any]
     """What is trained: a checkpoint of something else is refused."""
+    minutes: float = 0.0
+    """That the steps were to fill; 0 where they were said."""
 
 
 def save(

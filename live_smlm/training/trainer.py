@@ -137,11 +137,22 @@ def train(
     standing = checkpoint.load(folder, told, network, optimizer)
     if standing is None:
         steps = training.steps or _steps_in(training, network, scales)
-        standing = Standing(0, steps, 0.0, math.inf, 0, told)
-    elif training.steps:
-        standing = replace(standing, steps=training.steps)
+        standing = Standing(0, steps, 0.0, math.inf, 0, told, training.minutes)
+    else:
+        standing = _continued(standing, training)
     run = _Run(training, network, scales, optimizer, device, folder)
     return Trained(network, scales, run.to_the_end(standing, tell))
+
+
+def _continued(standing: Standing, training: Training) -> Standing:
+    """With as many steps as are asked for now; minutes are those since the very beginning."""
+    if training.steps:
+        return replace(standing, steps=training.steps, minutes=0.0)
+    if training.minutes == standing.minutes:
+        return standing
+    each = standing.seconds / standing.step
+    steps = max(1, int(training.minutes * 60 / each))
+    return replace(standing, steps=steps, minutes=training.minutes)
 
 
 def _begin_with(network: AnyNetwork, folder: Path) -> None:
@@ -169,6 +180,8 @@ class _Run:
         begun, before = time.monotonic(), standing.seconds
         total, count = 0.0, 0
         plan = self.training
+        if self._stuck(standing):
+            return standing
         with _drawn(plan, self.network, standing) as movies:
             for step, batch in movies:
                 total += self._step(step, standing.steps, batch)
@@ -177,6 +190,11 @@ class _Run:
                 if done % plan.check_every and done != standing.steps:
                     continue
                 look = held_out(self.network, self.scales, plan.scene, 8, self.device)
+                require(
+                    math.isfinite(look.loss),
+                    f"training diverged before step {done}: the loss is {look.loss}; train with "
+                    "another seed in another folder",
+                )
                 seconds = before + time.monotonic() - begun
                 standing = replace(standing, step=done, seconds=seconds)
                 if look.loss < standing.best_loss:
@@ -185,10 +203,14 @@ class _Run:
                 score = look.at(_THRESHOLD)
                 tell(Progress(done, standing.steps, seconds, total / count, look.loss, score))
                 total, count = 0.0, 0
-                waited = done - standing.best_step
-                if plan.patience and waited >= plan.patience * plan.check_every:
+                if self._stuck(standing):
                     break
         return standing
+
+    def _stuck(self, standing: Standing) -> bool:
+        """Whether patience is at its end."""
+        plan, waited = self.training, standing.step - standing.best_step
+        return plan.patience > 0 and waited >= plan.patience * plan.check_every
 
     def _step(self, step: int, steps: int, batch: Batch) -> float:
         recipe = self.network.recipe

@@ -1,4 +1,5 @@
 import dataclasses
+import multiprocessing
 
 import numpy as np
 import pytest
@@ -36,6 +37,19 @@ def test_processes_that_draw_ahead_draw_the_same_in_the_same_order() -> None:
         here = list(drawn)
     assert [step for step, _ in ahead] == list(range(3, 9))
     assert all(same(a, b) for (_, a), (_, b) in zip(ahead, here, strict=True))
+
+
+def drawn_by_a_process_that_dies() -> None:
+    with batches(DEEP, 1, range(50), 1, (1, 2, HALO)) as drawn:
+        next(drawn)
+        for child in multiprocessing.active_children():
+            child.kill()
+        list(drawn)
+
+
+def test_a_process_that_dies_is_told_with_its_cure() -> None:
+    with pytest.raises(InputError, match="give fewer"):
+        drawn_by_a_process_that_dies()
 
 
 def test_the_density_is_the_one_that_was_asked_for() -> None:

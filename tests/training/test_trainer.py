@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from live_smlm.core import InputError
 from live_smlm.testing.scenes import DEEP, SCALES
 from live_smlm.training import finish, held_out, trainer
+from live_smlm.training.checkpoint import Standing
 from live_smlm.training.export import files, macs_per_pixel
 from live_smlm.training.extraction import Extraction
 from live_smlm.training.network import AnyNetwork, Scales, build, maps
@@ -78,6 +79,16 @@ def test_it_ends_early_without_progress(tmp_path: Path, monkeypatch: pytest.Monk
     trained = train(patient, tmp_path)
     assert trained.standing.best_step == 2
     assert trained.standing.step == 8
+    assert train(patient, tmp_path).standing.step == 8
+
+
+def test_a_training_that_diverges_ends_and_leaves_no_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "_learning_rate", lambda *_: float("inf"))
+    with pytest.raises(InputError, match="diverged before step 3"):
+        train(a_training(6), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_it_begins_with_the_weights_of_a_bundle(tmp_path: Path) -> None:
@@ -100,6 +111,17 @@ def test_minutes_become_steps(tmp_path: Path) -> None:
     short = dataclasses.replace(a_training(1), steps=0, minutes=0.01)
     trained = train(short, tmp_path)
     assert trained.standing.step == trained.standing.steps >= 1
+
+
+def test_a_training_goes_on_for_as_long_as_is_asked_now() -> None:
+    timed = dataclasses.replace(a_training(1), steps=0, minutes=2.0)
+    cut = Standing(10, 40, 30.0, 1.0, 10, {}, minutes=2.0)
+    assert trainer._continued(cut, timed) == cut
+    longer = trainer._continued(cut, dataclasses.replace(timed, minutes=4.0))
+    assert (longer.steps, longer.minutes) == (80, 4.0)
+    counted = trainer._continued(longer, a_training(50))
+    assert counted.steps == 50
+    assert trainer._continued(counted, timed).steps == 40
 
 
 def test_a_bundle_is_written_where_there_is_no_git(monkeypatch: pytest.MonkeyPatch) -> None:
