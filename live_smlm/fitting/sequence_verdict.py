@@ -12,9 +12,14 @@ What makes a model wrong, and how it shows:
   lies about as far off as the network would have let him be;
 - neighbours that nobody saw leave residuals: chi² of the pixels beyond chance;
 - a fit that ran away disagrees with the network by more than both claim.
-For the last two, what they add to m² goes by their excess over chance. Its
-proportions were found on simulated movies of 0.2 to 2 molecules per µm², by the
-true errors (`bench/sequence.py`); twice or half as much changes little.
+For the last two, what they add to m² goes by their excess over chance.
+
+Among neighbours, most of what the network claims beyond Fisher's bound is not its
+own fault: it doubts how many molecules shine there, and the fit takes its word
+for that. So a share of n² is common to both where neighbours make a fit unsure.
+
+The proportions were found on movies of 0.2 and 2 molecules per µm², by the true
+errors of glint's first networks on tuning seeds; twice or half changes little.
 """
 
 from dataclasses import dataclass
@@ -28,6 +33,10 @@ _PER_CHI2 = 0.03
 _PER_DISSENT = 0.05
 _DISSENT_BY_CHANCE = 10.0
 """Chi² of four numbers that chance exceeds once in 25 times."""
+_COMMON = 0.85
+"""Share of the network's surplus of variance that fits among neighbours have, too."""
+_CROWDED = 0.15
+"""Growth of a fit's variance by its neighbours' doubts at which they are a crowd."""
 _LEAST_OWN = 0.05
 """Share of its variance that the network has for itself at least."""
 _TRUSTED = 0.7
@@ -69,7 +78,10 @@ def judge(fits: Fits, network: F64, doubt: F64, axes: int) -> Verdict:
         weight = wrong / (wrong + less)
         mean, variance = fits.state.copy(), np.zeros((len(claim), 4))
         mean[:, free] += weight * (other - value)
-        variance[:, free] = own + wrong * less / (wrong + less)
+        crowd = np.mean(whole / own - 1, axis=1, keepdims=True) / _CROWDED
+        common = _COMMON * np.clip(crowd, 0, 1) * np.maximum(claim - own, 0)
+        less = np.maximum(less - common, _LEAST_OWN * claim)
+        variance[:, free] = own + common + wrong * less / (wrong + less)
         covariance = _scaled(fits.whole, variance)
     finite = np.isfinite(covariance).all(axis=(1, 2)) & np.isfinite(mean).all(axis=1)
     trusted = fits.converged & finite & (weight[:, :axes].mean(axis=1) < _TRUSTED)
