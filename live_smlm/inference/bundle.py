@@ -22,10 +22,12 @@ from typing import Any, Literal
 
 from live_smlm.core import PSF, CameraModel, InputError, require
 from live_smlm.core.options import build
+from live_smlm.fitting.model import fit_model
 from live_smlm.inference.envelope import Envelope
 from live_smlm.inference.manifest import FORMAT, Manifest
 from live_smlm.inference.raw_maps import Output
 from live_smlm.physics.psf.files import PARAMETRIC, load_psf, save
+from live_smlm.physics.psf.pupil import PupilPSF
 from live_smlm.physics.psf.spline import SplinePSF
 
 MANIFEST = "bundle.json"
@@ -116,19 +118,26 @@ class Bundle:
         )
 
 
+def check_bundle_place(folder: Path) -> None:
+    """Refuse a folder where no bundle can be written."""
+    require(
+        bool(folder.name) and (not folder.exists() or (folder / MANIFEST).is_file()),
+        f"{folder} exists and is no bundle; choose another name",
+    )
+    parent = folder.parent
+    require(parent.is_dir(), f"folder {parent} does not exist; create it to write there")
+    require(os.access(parent, os.W_OK), f"folder {parent} is not writable; choose another")
+
+
 def write_bundle(
     folder: Path, manifest: Manifest, files: Mapping[str, Path | bytes], psf: PSF
 ) -> Bundle:
     """Write a bundle whole or not at all; an older bundle in its place is replaced.
 
-    `psf` is what the manifest's envelope describes; a spline goes along as a file.
+    `psf` is what the manifest's envelope describes; what parameters do not tell goes along.
     """
-    require(
-        not folder.exists() or (folder / MANIFEST).is_file(),
-        f"{folder} exists and is no bundle; choose another name",
-    )
-    parent = folder.parent
-    require(parent.is_dir(), f"folder {parent} does not exist; create it to write there")
+    check_bundle_place(folder)
+    folder = folder.resolve() if folder.is_symlink() else folder
     draft = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     draft.mkdir()
     try:
@@ -152,13 +161,21 @@ def _fill(draft: Path, manifest: Manifest, files: Mapping[str, Path | bytes], ps
     for name, content in files.items():
         data = content if isinstance(content, bytes) else content.read_bytes()
         (draft / name).write_bytes(data)
-    if isinstance(psf, SplinePSF):
-        save(psf, draft / SPLINE)
+    spline = _spline(psf, manifest.envelope.pixel_size_nm[0])
+    if spline is not None:
+        save(spline, draft / SPLINE)
     hashes = {path.name: _sha256(path) for path in sorted(draft.iterdir())}
     table = {**manifest.describe(), "files": hashes}
     table["hash"] = _table_hash(table)
     text = json.dumps(table, indent=2, ensure_ascii=False, allow_nan=False)
     (draft / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def _spline(psf: PSF, pixel_size_nm: float) -> SplinePSF | None:
+    """What parameters do not tell: a spline, or a pupil whose mask is a file of this machine."""
+    if isinstance(psf, PupilPSF) and psf.mask.endswith(".npy"):
+        psf = fit_model(psf, pixel_size_nm).psf
+    return psf if isinstance(psf, SplinePSF) else None
 
 
 def _put(draft: Path, folder: Path) -> None:

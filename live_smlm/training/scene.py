@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from live_smlm.core import F32, F64, I64, PSF, Bool, CameraModel, require
+from live_smlm.fitting.model import fit_model
 from live_smlm.physics.draw import draw
 from live_smlm.physics.noise import expose, scmos_camera
 from live_smlm.physics.psf.pupil import PupilPSF
-from live_smlm.physics.psf.sampling import sample as sampled
 
 SIDE = 32
 """Pixels along a training movie."""
@@ -88,7 +88,7 @@ class Scene:
             f"molecules below {self.label_photons:g} are not learnt; give brighter ones",
         )
         slow = isinstance(self.psf, PupilPSF)
-        quick = sampled(self.psf, self.pixel_size_nm) if slow else self.psf
+        quick = fit_model(self.psf, self.pixel_size_nm).psf if slow else self.psf
         object.__setattr__(self, "drawn", quick)
 
     @property

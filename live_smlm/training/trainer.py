@@ -122,6 +122,7 @@ def train(
     training: Training, folder: Path, tell: Callable[[Progress], None] = lambda _: None
 ) -> Trained:
     """Train from nothing, or from the checkpoint that lies in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
     device = torch.device(training.device)
     scales = scales_of(training.scene)
     torch.manual_seed(training.seed)

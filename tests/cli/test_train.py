@@ -28,6 +28,7 @@ def test_a_trained_bundle_localizes(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert bundle.manifest.envelope.density_per_um2 == (0.2, 1.0)
     assert bundle.manifest.provenance["steps"] == 2
     assert (tmp_path / "small.checkpoint").is_dir()
+    assert main([*words, "--json"]) == 0  # again, in its place
 
     movie = tmp_path / "movie.tif"
     assert main(["simulate", "--frames", "4", "--size", "40x50", "--out", str(movie)]) == 0

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -10,8 +11,10 @@ import pytest
 from live_smlm.core import InputError
 from live_smlm.inference import bundle as room
 from live_smlm.inference.bundle import MANIFEST, Bundle, shipped, write_bundle
+from live_smlm.inference.envelope import image_difference
 from live_smlm.inference.manifest import Manifest
 from live_smlm.physics.psf.gaussian import AstigmaticPSF, GaussianPSF
+from live_smlm.physics.psf.pupil import PupilPSF
 from live_smlm.physics.psf.sampling import sample as sampled
 
 
@@ -159,6 +162,29 @@ def test_a_spline_goes_along(bundle: Bundle, tmp_path: Path) -> None:
     (tmp_path / "new" / "psf.h5").unlink()
     with pytest.raises(InputError, match=r"lacks psf\.h5"):
         Bundle.load(tmp_path / "new")
+
+
+def test_a_mask_s_file_is_not_missed(bundle: Bundle, tmp_path: Path) -> None:
+    mask = tmp_path / "ramp.npy"
+    np.save(mask, np.linspace(-1, 1, 64)[:, None] * np.ones(64))
+    psf = PupilPSF(mask=str(mask), model="scalar", z_min_nm=-50.0, z_max_nm=50.0)
+    envelope = dataclasses.replace(bundle.manifest.envelope, psf=psf.describe())
+    files = {name: bundle.folder / name for name in bundle.files}
+    written = write_bundle(tmp_path / "new", said(bundle, envelope=envelope), files, psf)
+    mask.unlink()
+    assert image_difference(written.psf(), psf, np.array([0.0]), 100.0) < 0.05
+
+
+def test_a_linked_bundle_is_replaced_where_it_lies(
+    bundle: Bundle, copy: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(copy)
+    files = {name: bundle.folder / name for name in bundle.files}
+    write_bundle(link, said(bundle, slots=7), files, GaussianPSF(130.0))
+    assert link.is_symlink()
+    assert Bundle.load(copy).manifest.slots == 7
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "link"]
 
 
 def test_shipped_models_are_found_by_name(
