@@ -16,7 +16,6 @@ from live_smlm.inference.bundle import check_bundle_place
 if TYPE_CHECKING:
     from live_smlm.training.trainer import Progress
 
-_SIDE = (32, 32)
 Range = tuple[float, float]
 
 
@@ -78,7 +77,7 @@ def train(
         raise InputError(f"training needs {error.name}; pip install 'live-smlm[train]'") from error
     require(threads > 0, f"--threads is {threads}; give at least 1")
     torch.set_num_threads(threads)
-    cameras = [config.camera_model(config.camera_spec(c), _SIDE, pixel_nm) for c in camera]
+    cameras = [config.chip_model(config.camera_spec(c), pixel_nm) for c in camera]
     architecture, options = option_text.parse(engine, "engine")
     scene = Scene(
         psf=config.psf(psf),

@@ -7,6 +7,7 @@ from live_smlm.config.words import (
     CameraSpec,
     camera_model,
     camera_spec,
+    chip_model,
     image_shape,
     psf,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "RunConfig",
     "camera_model",
     "camera_spec",
+    "chip_model",
     "example",
     "image_shape",
     "psf",

@@ -57,6 +57,7 @@ class Emccd(Scmos):
 
 CameraSpec: TypeAlias = Scmos | Emccd
 _WIDEST_NM = 100_000.0
+_ANY_SHAPE = (32, 32)
 _CAMERAS: dict[str, type[Scmos]] = {"scmos": Scmos, "emccd": Emccd}
 
 
@@ -109,6 +110,14 @@ def camera_model(spec: CameraSpec, shape: tuple[int, int], pixel_nm: float) -> C
     )
     _plausible(camera)
     return camera
+
+
+def chip_model(spec: CameraSpec, pixel_nm: float) -> CameraModel:
+    """A model of the camera, not of any frames: as large as its maps, where it has some."""
+    paths = [getattr(spec, f"{name}_map") for name in MAP_FIELDS]
+    shapes = [_map(path).shape for path in paths if path is not None]
+    rows, columns = shapes[0] if shapes else _ANY_SHAPE
+    return camera_model(spec, (rows, columns), pixel_nm)
 
 
 def _plausible(camera: CameraModel) -> None:

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from live_smlm.cli import main
@@ -35,6 +36,17 @@ def test_a_trained_bundle_localizes(tmp_path: Path, capsys: pytest.CaptureFixtur
     words = ["localize", str(movie), "--engine", f"glint:model={out},threshold=0.001"]
     words += ["--camera", "scmos:read_noise_e=1.6", "--out", str(tmp_path / "found.csv")]
     assert main(words) == 0
+
+
+def test_a_camera_s_maps_may_be_as_large_as_its_chip(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "noise.npy", np.full((40, 50), 1.6))
+    words = ["train", "glint", *SCENE, "--steps", "0", "--out", str(tmp_path / "x")]
+    assert main([*words, "--camera", f"scmos:read_noise_e_map={tmp_path / 'noise.npy'}"]) == 2
+    assert (
+        "give one of them" in capsys.readouterr().err
+    )  # of steps and minutes: the last to be read
 
 
 @pytest.mark.parametrize(
