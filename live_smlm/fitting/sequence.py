@@ -67,6 +67,8 @@ class SequenceFitter:
     reach: int = 1
     """Frames on each side that are fitted together with a detection's own."""
     sweeps: int = 2
+    flat: bool = False
+    """Whether z stays as it is given, though the PSF knows it."""
 
     def __post_init__(self) -> None:
         require(1 <= self.reach <= 8, f"refine reach is {self.reach}; give 1 to 8 frames, often 1")
@@ -81,8 +83,12 @@ class SequenceFitter:
 
     @property
     def axes(self) -> int:
-        """3, or 2 where the PSF says nothing about z."""
-        return 2 if self.model.z_range is None else 3
+        """3, or 2 where z is not asked for or the PSF says nothing about it."""
+        return 2 if self._depth is None else 3
+
+    @property
+    def _depth(self) -> tuple[float, float] | None:
+        return None if self.flat else self.model.z_range
 
     def refine(
         self, counts: F32, index: I64, place: I64, molecules: F32, core: slice | None = None
@@ -139,13 +145,13 @@ class SequenceFitter:
 
     def _updated(self, network: "_Belief", fits: Fits, verdict: Verdict) -> "_Belief":
         """The fits where they are trusted, the network elsewhere."""
-        better = verdict.trusted & within_depth(fits.state[:, Z], self.model.z_range)
+        better = verdict.trusted & within_depth(fits.state[:, Z], self._depth)
         state = np.where(better[:, None], verdict.value, network.state)
         doubt = np.where(better[:, None, None], verdict.covariance, network.doubt)
         return _Belief(state, doubt, better, verdict.chi2)
 
     def _optics(self) -> Optics:
-        model, depth = self.model, np.array(self.model.z_range or (), np.float64)
+        model, depth = self.model, np.array(self._depth or (), np.float64)
         # A copy: a spline's own is read-only, see `_passes`.
         return Optics(model.kind, model.curve, model.coefficients.copy(), self.half, depth)
 
@@ -188,9 +194,10 @@ def _believed(molecules: F32) -> _Belief:
 
 
 def sequence_fitter(
-    psf: PSF, camera: CameraModel, *, reach: int = 1, sweeps: int = 2
+    psf: PSF, camera: CameraModel, *, reach: int = 1, sweeps: int = 2, flat: bool = False
 ) -> SequenceFitter:
     """A fitter for a PSF that fits the camera's pixels."""
     model = fit_model(psf, camera.pixel_size_nm)
     half = math.ceil(psf.extent_nm / camera.pixel_size_nm) + _ROOM_PX
-    return SequenceFitter(model, np.array(count_scale(camera).extra), half, reach, sweeps)
+    extra = np.array(count_scale(camera).extra)
+    return SequenceFitter(model, extra, half, reach, sweeps, flat)

@@ -129,7 +129,9 @@ def psf_misfit(psf: PSF, trained: PSF, z_nm: Range, pixel_size_nm: float) -> str
     if beyond is not None:
         return beyond
     low, high = psf.z_range_nm or z_nm
-    z = np.linspace(max(low, z_nm[0]), min(high, z_nm[1]), _Z_STEPS)
+    if trained.z_range_nm is not None:
+        low, high = max(low, z_nm[0]), min(high, z_nm[1])
+    z = np.linspace(low, high, _Z_STEPS)  # all of the PSF's where the training knew one image only
     off = image_difference(psf, trained, z, pixel_size_nm) / IMAGE_PER_WIDTH
     if off <= WIDTH_TOLERANCE:
         return None

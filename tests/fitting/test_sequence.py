@@ -89,7 +89,7 @@ def scene(psf: PSF, model: CameraModel, seed: int, pitch: int = 17, depth: float
     return Scene(counts, when, rows, who, place[who], bound)
 
 
-def refined(psf: PSF, model: CameraModel, at: Scene, **options: int) -> tuple[F32, Any]:
+def refined(psf: PSF, model: CameraModel, at: Scene, **options: Any) -> tuple[F32, Any]:
     answer = sequence_fitter(psf, model, **options).refine(
         at.counts, at.index, at.place, at.molecules
     )
@@ -127,6 +127,18 @@ def test_frames_together_beat_the_bound_of_one_and_say_so_honestly(case: str) ->
     for axis in range(2 if psf.z_range_nm is None else 3):
         assert np.std(ratio[:, axis]) < 0.8 * (1 + slack)
         assert abs(np.std(claims[:, axis]) - 1) < 0.05 + slack
+
+
+def test_a_network_of_the_plane_is_refined_though_the_psf_knows_z() -> None:
+    at = scene(ASTIGMATIC, camera(), 1, depth=0.0)
+    at.molecules[:, [3, 8]] = 0.0
+    answer = sequence_fitter(ASTIGMATIC, camera(), flat=True).refine(
+        at.counts, at.index, at.place, at.molecules
+    )
+    assert np.mean(answer.refined) > 0.9
+    assert not answer.molecules[:, 3].any()
+    was, now = (np.std(m[:, 1:3] - at.truth[:, :2]) for m in (at.molecules, answer.molecules))
+    assert now < 0.8 * was
 
 
 def test_more_frames_tell_more() -> None:

@@ -69,6 +69,16 @@ def test_psfs_are_told_apart_by_their_images(psf: PSF, trained: PSF, complaint: 
     assert (complaint or "") in (reason or "")
 
 
+def test_a_plane_s_network_is_not_for_a_psf_that_only_in_focus_looks_alike() -> None:
+    """Equal widths at z = 0: 110 nm sqrt(1 + (250 / 400)²) is 130 nm."""
+    narrow = astigmatic(sx0_nm=110.0, sy0_nm=110.0)
+    assert image_difference(narrow, GaussianPSF(130.0), np.zeros(1), 100.0) < 0.01
+    reason = psf_misfit(narrow, GaussianPSF(130.0), (0.0, 0.0), 100.0)
+    assert reason is not None
+    assert "astigmatic PSF is not the gaussian PSF" in reason
+    assert psf_misfit(narrow, narrow, (0.0, 0.0), 100.0) is None
+
+
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [

@@ -76,5 +76,8 @@ class Glint(ModelEngine):
                 yield localizer
                 return
             psf = context.psf or localizer.bundle.psf()
-            fitter = sequence_fitter(psf, context.camera, reach=self.reach, sweeps=self.sweeps)
+            flat = localizer.bundle.manifest.axes == 2
+            fitter = sequence_fitter(
+                psf, context.camera, reach=self.reach, sweeps=self.sweeps, flat=flat
+            )
             yield Refiner(localizer, fitter, count_scale(context.camera))
