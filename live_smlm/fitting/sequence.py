@@ -113,6 +113,13 @@ class SequenceFitter:
         chi2 = np.where(better, belief.chi2, 0).astype(np.float32)
         return Refined(out[kept], better[kept], chi2[kept])
 
+    def rehearse(self) -> None:
+        """Refine one molecule in the dark, so that nothing is left to be compiled later."""
+        shape = self.extra.shape
+        one, first = np.ones((1, len(COLUMNS)), np.float32), np.zeros(1, np.int64)
+        one[0, _STATE] = shape[1] / 2, shape[0] / 2, 0.0, 100.0, 1.0
+        self.refine(np.zeros((1, *shape), np.float32), first, first, one)
+
     def _passes(
         self, counts: F32, index: I64, place: I64, molecules: F32, core: tuple[int, int]
     ) -> "_Belief":
@@ -122,7 +129,9 @@ class SequenceFitter:
         place = np.require(place, np.int64, ["C", "W"])
         optics, (rows, columns) = self._optics(), counts.shape[1:]
         room, fits = scratch(optics, 2 * self.reach + 1), no_fits(len(place))
-        found = cells(network.state[:, X], network.state[:, Y], place, len(counts), rows, columns)
+        # So are columns: those of a single row would be contiguous as they are, others not.
+        x, y = (np.ascontiguousarray(network.state[:, axis]) for axis in (X, Y))
+        found = cells(x, y, place, len(counts), rows, columns)
         many = np.bincount(place, minlength=len(counts))
         cost = chances(many, float(rows * columns), optics.depth)
         variance = np.einsum("nii->ni", network.doubt)[:, : self.axes].copy()

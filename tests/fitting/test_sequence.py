@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from live_smlm.core import F32, F64, I64, PSF, CameraModel, InputError
+from live_smlm.fitting import sequence
 from live_smlm.fitting.counts import count_scale
 from live_smlm.fitting.sequence import COLUMNS, SequenceFitter, sequence_fitter
 from live_smlm.physics.noise import expose, scmos_camera
@@ -194,6 +195,16 @@ def crowd() -> Scene:
 @pytest.fixture(scope="module")
 def fitter() -> SequenceFitter:
     return sequence_fitter(ASTIGMATIC, camera())
+
+
+def test_after_the_rehearsal_nothing_is_compiled(crowd: Scene, fitter: SequenceFitter) -> None:
+    names = ("sweep", "shine", "cells", "links", "chances")
+    kernels: list[Any] = [getattr(sequence, name) for name in names]
+    fitter.rehearse()
+    rehearsed = [kernel.signatures for kernel in kernels]
+    assert all(rehearsed)
+    fitter.refine(crowd.counts, crowd.index, crowd.place, crowd.molecules)
+    assert [kernel.signatures for kernel in kernels] == rehearsed
 
 
 def test_the_cut_does_not_matter(crowd: Scene, fitter: SequenceFitter) -> None:

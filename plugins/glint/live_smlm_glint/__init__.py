@@ -80,4 +80,5 @@ class Glint(ModelEngine):
             fitter = sequence_fitter(
                 psf, context.camera, reach=self.reach, sweeps=self.sweeps, flat=flat
             )
+            fitter.rehearse()
             yield Refiner(localizer, fitter, count_scale(context.camera))
