@@ -258,6 +258,10 @@ def _verify(bundle: Bundle, table: Mapping[str, Any]) -> None:
         "copy the bundle again",
     )
     bundle.graph("molecules")
+    require(
+        bool(bundle.manifest.outputs) or not bundle.has("maps", "fp32"),
+        f"bundle {folder} has maps but does not say what its outputs mean; export it again",
+    )
 
 
 def _sha256(path: Path) -> str:

@@ -141,6 +141,12 @@ def test_a_bundle_is_replaced_whole_or_not_at_all(bundle: Bundle, copy: Path) ->
     assert [path.name for path in copy.parent.iterdir()] == ["copy"]
 
 
+def test_maps_without_meaning_are_refused(bundle: Bundle, tmp_path: Path) -> None:
+    files = {name: bundle.folder / name for name in bundle.files} | {"maps.onnx": b"x"}
+    with pytest.raises(InputError, match="what its outputs mean"):
+        write_bundle(tmp_path / "new", said(bundle, outputs=()), files, GaussianPSF(130.0))
+
+
 def test_other_folders_are_not_replaced(bundle: Bundle, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     with pytest.raises(InputError, match="is no bundle"):
