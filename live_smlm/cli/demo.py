@@ -28,7 +28,6 @@ from live_smlm.core import (
     concatenate,
     require,
 )
-from live_smlm.engines.registry import DEFAULT
 from live_smlm.evaluate.score import score
 from live_smlm.render.colour import Rgb, colour
 from live_smlm.render.picture import enlarged, save, side_by_side, with_scale_bar
@@ -38,6 +37,7 @@ from live_smlm.store.record import Finish
 from live_smlm.store.run_folder import picture_path
 from live_smlm.store.tables import write_table
 
+ENGINE = "glint"
 ENLARGEMENT = 6
 MIN_PHOTONS = 300.0
 """Dimmer truth (first and last frames of a blink) is not asked for in the demo's score."""
@@ -48,7 +48,7 @@ def demo(
     seconds: Annotated[float | None, typer.Option(help="How long to acquire")] = None,
     frames: Annotated[int | None, typer.Option(help="How many frames to acquire")] = None,
     out: Annotated[str | None, typer.Option("--out", help="Folder of the run")] = None,
-    engine: Annotated[str, typer.Option(help="Engine or chain")] = DEFAULT,
+    engine: Annotated[str, typer.Option(help="Engine or chain")] = ENGINE,
     topology: Annotated[str | None, typer.Option(help="threads or processes")] = None,
     record: Annotated[bool | None, typer.Option(help="Keep the raw movie")] = None,
     headless: Annotated[bool, typer.Option(help="Without a window")] = True,
