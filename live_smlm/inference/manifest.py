@@ -36,7 +36,9 @@ class Manifest:
     envelope: Envelope
     provenance: Mapping[str, Any] = field(default_factory=dict)
     grid: int = 32
-    """Frames are padded to multiples of it."""
+    """Frames are padded to multiples of it where the graph looks for the molecules."""
+    stride: int = 32
+    """The same where it ends at raw maps: what the network itself wants."""
     outputs: tuple[Output, ...] = ()
     """What the ten raw maps of the graph `maps` mean, in px, nm and effective counts."""
 
@@ -51,7 +53,7 @@ class Manifest:
             min(self.halo) >= 0,
             f"bundle halo is {self.halo}; give frames before and after",
         )
-        for name, least in (("slots", 1), ("grid", 1), ("margin_px", 0)):
+        for name, least in (("slots", 1), ("grid", 1), ("stride", 1), ("margin_px", 0)):
             value = getattr(self, name)
             require(value >= least, f"bundle {name} is {value}; give at least {least}")
         require(

@@ -55,6 +55,8 @@ class Streamed:
     settings: RuntimeSettings
     identity: str
     _scale: CountScale = field(init=False)
+    _step: int = field(init=False)
+    """Frames are padded to multiples of it: mirrored pixels err, so as few as can be."""
     _extra: F32 = field(init=False)
     """The camera's own variance, padded like its frames."""
     _ring: FeatureRing = field(init=False)
@@ -63,7 +65,9 @@ class Streamed:
 
     def __post_init__(self) -> None:
         self._scale = count_scale(self.camera)
-        self._extra = padded(self._scale.extra, self.network.manifest.grid)
+        manifest, whole = self.network.manifest, self.network.raw and not self.settings.skip_dark
+        self._step = manifest.stride if whole else manifest.grid
+        self._extra = padded(self._scale.extra, self._step)
         self._meaning = meaning(self.network.manifest.outputs) if self.network.raw else None
         self._ring = FeatureRing(sum(self.network.manifest.halo))
 
@@ -71,7 +75,7 @@ class Streamed:
         """See `runtime.Opened`."""
         manifest = self.network.manifest
         halo = sum(manifest.halo)
-        counts = padded((pixels - self._scale.offset) * self._scale.gain, manifest.grid)
+        counts = padded((pixels - self._scale.offset) * self._scale.gain, self._step)
         n = len(pixels) - halo
         self._ring.begin(pixels, index)
         parts = []
@@ -86,7 +90,7 @@ class Streamed:
         manifest = self.network.manifest
         shape = counts.shape[1], counts.shape[2]
         together = _FRAMES_LIT if self.settings.skip_dark else n
-        for window in windows(shape, manifest.grid, manifest.margin_px, self.settings.tile_px):
+        for window in windows(shape, self._step, manifest.margin_px, self.settings.tile_px):
             for begin in range(0, n, together):
                 end = min(begin + together, n)
                 for seen in self._lit(counts[begin : end + sum(manifest.halo)], window):

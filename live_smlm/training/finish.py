@@ -50,6 +50,7 @@ def finish(
         axes=scene.axes,
         halo=network.halo,
         grid=GRID,
+        stride=network.stride,
         slots=SLOTS,
         threshold=threshold,
         margin_px=network.margin_px,

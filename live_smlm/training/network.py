@@ -72,6 +72,8 @@ class Network(Protocol):
     """Frames before and after that it looks at."""
     margin_px: int
     """How far a pixel of a frame acts, at most."""
+    stride: int
+    """Height and width are multiples of it."""
     encodes: bool
     """Whether frames are encoded one by one; else `encode` gives them back, normalised."""
     recipe: Recipe
@@ -93,6 +95,7 @@ class AnyNetwork(nn.Module):
 
     halo: tuple[int, int]
     margin_px: int
+    stride: int
     encodes: bool
     recipe: Recipe
     outputs: tuple[Output, ...]

@@ -64,7 +64,8 @@ class Decode(nn.Module):
     """See `live_smlm.training.network.Network`."""
 
     halo = (1, 1)
-    margin_px = 40
+    margin_px = 48
+    stride = 4
     encodes = True
     recipe = Recipe()
 

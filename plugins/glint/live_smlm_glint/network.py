@@ -55,6 +55,7 @@ class Glint(nn.Module):
 
     halo = (1, 1)
     margin_px = 32
+    stride = 4
     encodes = True
     recipe = Recipe()
     outputs = (

@@ -35,6 +35,7 @@ class LiteLoc(nn.Module):
 
     halo = (1, 1)
     margin_px = 100
+    stride = 4
     encodes = True
     recipe = Recipe(weights=LossWeights(background=0.0, presence=1.0))
 
