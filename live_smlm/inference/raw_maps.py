@@ -40,8 +40,8 @@ SAME_PX = 1.0
 SAME_NM = 400.0
 """Positions this near are one molecule."""
 _NEAR = 2
-_NOTHING = 1e-5
-"""A probability that adds nothing to a molecule's."""
+_NEVER = math.log(1e-5)
+"""The logit of a probability that adds nothing to a molecule's."""
 _LARGE = 20.0
 
 
@@ -83,11 +83,32 @@ def extract(raw: F32, table: Meaning, threshold: float) -> tuple[I64, F32]:
 
     `raw` is (n, 10, rows, columns); positions are pixels from its corner.
     """
-    lit = np.argwhere(raw[:, 0] > math.log(LEAST / (1 - LEAST)))
+    raw = np.ascontiguousarray(raw)
+    lit = _lit(raw, table.kind, table.scale, table.offset)
     frame, found = np.empty(len(lit), np.int64), np.empty((len(lit), MAPS), np.float32)
     args = (table.kind, table.scale, table.offset, threshold, frame, found)
-    count = _extract(np.ascontiguousarray(raw), lit, *args)
+    count = _extract(raw, lit, *args)
     return frame[:count], found[:count]
+
+
+@jit
+def _lit(raw: F32, kind: I32, scale: F32, offset: F32) -> I64:
+    """(k, 3) frame, row, column of the pixels that may stand for a molecule."""
+    count, _, rows, columns = raw.shape
+    least = math.log(LEAST / (1 - LEAST))
+    places = np.empty((1024, 3), np.int64)
+    k = 0
+    for n in range(count):
+        for row in range(rows):
+            for column in range(columns):
+                if _value(raw[n, 0, row, column], kind[0], scale[0], offset[0]) > least:
+                    if k == len(places):
+                        more = np.empty((2 * k, 3), np.int64)
+                        more[:k] = places
+                        places = more
+                    places[k, 0], places[k, 1], places[k, 2] = n, row, column
+                    k += 1
+    return places[:k]
 
 
 @jit
@@ -107,16 +128,17 @@ def _extract(
     count = 0
     for k in range(len(lit)):
         n, row, column = lit[k]
-        own = _probability(raw, n, row, column, kind, scale, offset)
+        own = _probability(_value(raw[n, 0, row, column], kind[0], scale[0], offset[0]))
         x = column + _value(raw[n, 2, row, column], kind[2], scale[2], offset[2])
         y = row + _value(raw[n, 3, row, column], kind[3], scale[3], offset[3])
         z = _value(raw[n, 4, row, column], kind[4], scale[4], offset[4])
         mass, members, stands = 0.0, 0, own > LEAST
         for r in range(max(row - _NEAR, 0), min(row + _NEAR + 1, rows)):
             for c in range(max(column - _NEAR, 0), min(column + _NEAR + 1, columns)):
-                p = _probability(raw, n, r, c, kind, scale, offset)
-                if p < _NOTHING:
+                logit = _value(raw[n, 0, r, c], kind[0], scale[0], offset[0])
+                if logit < _NEVER:
                     continue
+                p = _probability(logit)
                 dx = c + _value(raw[n, 2, r, c], kind[2], scale[2], offset[2]) - x
                 dy = r + _value(raw[n, 3, r, c], kind[3], scale[3], offset[3]) - y
                 dz = _value(raw[n, 4, r, c], kind[4], scale[4], offset[4]) - z
@@ -168,10 +190,7 @@ def _mean(
 
 
 @jit
-def _probability(
-    raw: F32, n: int, row: int, column: int, kind: I32, scale: F32, offset: F32
-) -> float:
-    logit = _value(raw[n, 0, row, column], kind[0], scale[0], offset[0])
+def _probability(logit: float) -> float:
     return 1.0 / (1.0 + math.exp(-logit))
 
 
