@@ -23,7 +23,8 @@ import numpy as np
 from live_smlm.core import F32, F64, I64, CameraModel, EngineContext, FrameBatch, Localizations
 from live_smlm.evaluate.matching import match
 from live_smlm.fitting.counts import count_scale
-from live_smlm.fitting.sequence import COLUMNS, SequenceFitter, sequence_fitter
+from live_smlm.fitting.fields import FIELDS
+from live_smlm.fitting.sequence import SequenceFitter, sequence_fitter
 from live_smlm.inference.model_engine import ModelEngine
 from live_smlm.physics.psf.gaussian import AstigmaticPSF
 from live_smlm.physics.scenario import Scenario
@@ -41,7 +42,7 @@ ALIKE = 0.3
 WIDEST = 3.0
 """A network's errors in a crowd, over the bound of a molecule alone."""
 FALSE_SHARE, DIMMEST, TOLD_FROM, PULL_PX = 0.01, 100.0, 200.0, 2.0
-X, SIGMA_X = COLUMNS.index("x"), COLUMNS.index("sigma_x")
+X, SIGMA_X = FIELDS.index("x"), FIELDS.index("sigma_x")
 Row = dict[str, Any]
 
 
@@ -203,7 +204,7 @@ def real_network(made: Movie, folder: Path) -> Found:
     with engine.open(EngineContext(camera=CAMERA, psf=PSF)) as localize:
         found = localize(made.frames)
     scale = {"x": 1 / PIXEL, "y": 1 / PIXEL, "sigma_x": 1 / PIXEL, "sigma_y": 1 / PIXEL}
-    columns = [found.axis(name) * scale.get(name, 1.0) for name in COLUMNS]
+    columns = [found.axis(name) * scale.get(name, 1.0) for name in FIELDS]
     pairs, true = match(found, made.truth), np.full(len(found), -1)
     true[pairs.found] = pairs.truth
     return Found(found.frame, np.stack(columns, axis=1).astype(np.float32), true)

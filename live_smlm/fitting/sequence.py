@@ -14,6 +14,7 @@ import numpy as np
 
 from live_smlm.core import F32, F64, I64, PSF, Bool, CameraModel, require
 from live_smlm.fitting.counts import count_scale
+from live_smlm.fitting.fields import FIELDS
 from live_smlm.fitting.model import FitModel, fit_model
 from live_smlm.fitting.rois import within_depth
 from live_smlm.fitting.sequence_fit import Molecules, Movie
@@ -22,21 +23,8 @@ from live_smlm.fitting.sequence_sweep import Fits, no_fits, sweep
 from live_smlm.fitting.sequence_verdict import Verdict, judge
 from live_smlm.fitting.sequence_window import Optics, X, Y, Z, scratch, shine
 
-COLUMNS = (
-    "probability",
-    "x",
-    "y",
-    "z",
-    "photons",
-    "background",
-    "sigma_x",
-    "sigma_y",
-    "sigma_z",
-    "sigma_photons",
-)
-"""Of a row of molecules: px from the outer corner of pixel (0, 0), nm for z, effective counts."""
-_STATE = slice(COLUMNS.index("x"), COLUMNS.index("background") + 1)
-_SIGMAS = slice(COLUMNS.index("sigma_x"), COLUMNS.index("sigma_photons") + 1)
+_STATE = slice(FIELDS.index("x"), FIELDS.index("background") + 1)
+_SIGMAS = slice(FIELDS.index("sigma_x"), FIELDS.index("sigma_photons") + 1)
 _ROOM_PX = 2
 """Light is drawn further than the PSF's extent, so that fits do not see where it ends."""
 _LEAST_SIGMA = 1e-3
@@ -48,7 +36,7 @@ class Refined:
     """The molecules of the core frames, in the order in which they were given."""
 
     molecules: F32
-    """(k, 10) by `COLUMNS`"""
+    """(k, 10) by `FIELDS`"""
     refined: Bool
     """Rows that changed."""
     chi2: F32
@@ -96,7 +84,7 @@ class SequenceFitter:
         """Refine the molecules of the frames `core` of n frames (all of them by default).
 
         `counts` (n, rows, columns) are effective counts, `index` (n,) the camera's
-        numbers: nothing is linked over a gap. `molecules` (m, 10) by `COLUMNS` are
+        numbers: nothing is linked over a gap. `molecules` (m, 10) by `FIELDS` are
         those of all n frames, the i-th in frame `place[i]`, which rises. With `halo`
         frames (or all there are) on each side, the answer does not depend on the cut.
         """
@@ -116,7 +104,7 @@ class SequenceFitter:
     def rehearse(self) -> None:
         """Refine one molecule in the dark, so that nothing is left to be compiled later."""
         shape = self.extra.shape
-        one, first = np.ones((1, len(COLUMNS)), np.float32), np.zeros(1, np.int64)
+        one, first = np.ones((1, len(FIELDS)), np.float32), np.zeros(1, np.int64)
         one[0, _STATE] = shape[1] / 2, shape[0] / 2, 0.0, 100.0, 1.0
         self.refine(np.zeros((1, *shape), np.float32), first, first, one)
 
@@ -172,9 +160,9 @@ class SequenceFitter:
         )
         require(len(index) == n, f"{n} frames to refine have {len(index)} numbers; give one each")
         require(
-            molecules.shape == (len(place), len(COLUMNS)),
+            molecules.shape == (len(place), len(FIELDS)),
             f"{len(place)} molecules to refine have values {molecules.shape}; "
-            f"give {len(COLUMNS)} for each",
+            f"give {len(FIELDS)} for each",
         )
         rising = bool(np.all(np.diff(place) >= 0)) and (
             len(place) == 0 or (place[0] >= 0 and place[-1] < n)

@@ -34,19 +34,6 @@ MANIFEST = "bundle.json"
 WEIGHTS = "weights.safetensors"
 SPLINE = "psf.h5"
 """The PSF of the training, where parameters do not tell it."""
-FIELDS = (
-    "probability",
-    "x",
-    "y",
-    "z",
-    "photons",
-    "background",
-    "sigma_x",
-    "sigma_y",
-    "sigma_z",
-    "sigma_photons",
-)
-"""The last axis of the output `molecules`, in order."""
 Stage = Literal["features", "molecules", "maps"]
 GraphType = Literal["fp32", "fp16"]
 _ENDINGS: Mapping[GraphType, str] = {"fp32": ".onnx", "fp16": ".fp16.onnx"}

@@ -23,7 +23,8 @@ from live_smlm.core import (
     from_columns,
     require,
 )
-from live_smlm.inference.bundle import FIELDS, MANIFEST, Bundle, shipped
+from live_smlm.fitting.fields import FIELDS
+from live_smlm.inference.bundle import MANIFEST, Bundle, shipped
 from live_smlm.inference.context import gapless
 from live_smlm.inference.envelope import Range, hull
 from live_smlm.inference.manifest import Manifest

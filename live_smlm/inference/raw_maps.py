@@ -79,7 +79,7 @@ def meaning(outputs: Sequence[Output]) -> Meaning:
 
 
 def extract(raw: F32, table: Meaning, threshold: float) -> tuple[I64, F32]:
-    """The frame and the ten fields (see `bundle.FIELDS`) of each molecule, frame by frame.
+    """The frame and the ten fields (see `fields.FIELDS`) of each molecule, frame by frame.
 
     `raw` is (n, 10, rows, columns); positions are pixels from its corner.
     """

@@ -13,7 +13,8 @@ from typing import Literal, Protocol
 import numpy as np
 
 from live_smlm.core import F32, I32, I64, DeviceKind, EngineContext, InputError, RawPixels, require
-from live_smlm.inference.bundle import FIELDS, Bundle
+from live_smlm.fitting.fields import FIELDS
+from live_smlm.inference.bundle import Bundle
 
 RuntimeName = Literal["auto", "onnxruntime", "openvino", "tensorrt", "tensorrt-rtx"]
 Precision = Literal["", "fp32", "fp16", "bf16", "int8"]
@@ -39,7 +40,7 @@ class Peaks:
     frame: I64
     """(m,) place among the n frames, rising."""
     values: F32
-    """(m, 10) by `bundle.FIELDS`; x, y are pixels from the frame's outer corner, z is nm."""
+    """(m, 10) by `fields.FIELDS`; x, y are pixels from the frame's outer corner, z is nm."""
     crowded: I32
     """(n,) candidates per frame that found no slot."""
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from live_smlm.core import F32, I32, I64, Bool
-from live_smlm.inference.bundle import FIELDS
+from live_smlm.fitting.fields import FIELDS
 from live_smlm.inference.runtime import Peaks
 from live_smlm.inference.tiles import Window
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from live_smlm.core import F32, I32, I64, CameraModel, RawPixels
 from live_smlm.fitting.counts import count_scale
-from live_smlm.inference.bundle import FIELDS
+from live_smlm.fitting.fields import FIELDS
 from live_smlm.inference.runtime import Peaks
 from live_smlm.inference.tensorrt_card import Card
 from live_smlm.inference.tensorrt_layout import Layout

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from live_smlm.core import F32
 from live_smlm.fitting.counts import CountScale
-from live_smlm.inference.bundle import FIELDS
+from live_smlm.fitting.fields import FIELDS
 from live_smlm.inference.tensorrt_card import Card
 from live_smlm.inference.tensorrt_layout import Layout
 from live_smlm.inference.tensorrt_plan import Execution

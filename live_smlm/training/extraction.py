@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows
 
+from live_smlm.fitting.fields import FIELDS
 from live_smlm.inference.raw_maps import LEAST, SAME_NM, SAME_PX
 from live_smlm.training.network import BACKGROUND, LOGIT, PHOTONS, Scales, X, Y, Z
 
@@ -24,7 +25,6 @@ CROWDED = 0.3
 """What is this probable and finds no place is a loss to be told."""
 _NEAR = 2
 _SIDE = 2 * _NEAR + 1
-FIELDS = 10
 
 
 class Extraction(nn.Module):
@@ -58,7 +58,7 @@ class Extraction(nn.Module):
         crowded = crowded + _probable(score) - _probable(kept)
         chosen = (slot + tile * CANDIDATES).reshape(n, -1)
         found = self._means(planes, where, weight, mass, chosen, width)
-        found = found.reshape(n, -1, SLOTS, FIELDS - 1)
+        found = found.reshape(n, -1, SLOTS, len(FIELDS) - 1)
         return torch.cat([kept.clamp(max=1.0).unsqueeze(3), found], 3), crowded.to(torch.int32)
 
     def _planes(self, maps: Tensor, probability: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ class Extraction(nn.Module):
             (maps[:, 5] * s.photons).square(),
         ]
         padded = F.pad(torch.stack(planes, 1), [_NEAR] * 4)
-        return padded.reshape(n, FIELDS, (rows + 2 * _NEAR) * (columns + 2 * _NEAR))
+        return padded.reshape(n, len(FIELDS), (rows + 2 * _NEAR) * (columns + 2 * _NEAR))
 
     def _means(
         self,

@@ -7,7 +7,8 @@ import pytest
 from live_smlm.core import F32, F64, I64, PSF, CameraModel, InputError
 from live_smlm.fitting import sequence
 from live_smlm.fitting.counts import count_scale
-from live_smlm.fitting.sequence import COLUMNS, SequenceFitter, sequence_fitter
+from live_smlm.fitting.fields import FIELDS
+from live_smlm.fitting.sequence import SequenceFitter, sequence_fitter
 from live_smlm.physics.noise import expose, scmos_camera
 from live_smlm.physics.psf.gaussian import AstigmaticPSF, GaussianPSF
 from live_smlm.physics.psf.sampling import sample
@@ -18,7 +19,7 @@ NETWORK = 1.3
 DIMMEST = 100.0
 ROUND = GaussianPSF(130.0)
 ASTIGMATIC = AstigmaticPSF(130.0, 130.0, 250.0, -250.0, 400.0)
-POSITION, LIGHT, SIGMAS = slice(1, 4), COLUMNS.index("photons"), slice(6, 9)
+POSITION, LIGHT, SIGMAS = slice(1, 4), FIELDS.index("photons"), slice(6, 9)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ def scene(psf: PSF, model: CameraModel, seed: int, pitch: int = 17, depth: float
     counts = ((expose(expected, model, rng) - scale.offset) * scale.gain).astype(np.float32)
     when, who = np.nonzero(light > DIMMEST)
     axes = 3 if psf.z_range_nm else 2
-    rows, bound = np.zeros((len(who), len(COLUMNS)), np.float32), np.ones((len(who), 3))
+    rows, bound = np.zeros((len(who), len(FIELDS)), np.float32), np.ones((len(who), 3))
     for t in range(FRAMES):
         lit = who[when == t]
         parts = np.concatenate([slopes[:axes, lit] * light[t, lit, None, None], slopes[3:, lit]])
@@ -260,7 +261,7 @@ def test_rows_at_odd_places_are_borne(fitter: SequenceFitter) -> None:
     rng = np.random.default_rng(1)
     counts = rng.poisson(10, (3, SIZE, SIZE)).astype(np.float32)
     places = [(-30, 5), (0, 0), (SIZE, SIZE), (60, 60), (60, 60), (SIZE + 500, -80)]
-    molecules = np.zeros((2 * len(places), len(COLUMNS)), np.float32)
+    molecules = np.zeros((2 * len(places), len(FIELDS)), np.float32)
     molecules[:, 1:3] = places * 2
     molecules[:, 3] = np.linspace(-500, 500, len(molecules))
     molecules[:, LIGHT] = [0, 1e-6, 5, 1e5, 500, 500] * 2
@@ -271,7 +272,7 @@ def test_rows_at_odd_places_are_borne(fitter: SequenceFitter) -> None:
 
 
 def test_no_molecules_are_no_trouble(fitter: SequenceFitter) -> None:
-    none = np.zeros((0, len(COLUMNS)), np.float32)
+    none = np.zeros((0, len(FIELDS)), np.float32)
     for frames in (0, 2):
         counts = np.zeros((frames, SIZE, SIZE), np.float32)
         answer = fitter.refine(counts, np.arange(frames), np.zeros(0, np.int64), none)

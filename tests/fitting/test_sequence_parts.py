@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from live_smlm.core import F64, I64, PSF
+from live_smlm.fitting.fields import FIELDS
 from live_smlm.fitting.model import draw, fit_model
-from live_smlm.fitting.sequence import COLUMNS
 from live_smlm.fitting.sequence_algebra import add_frame, determinant, invert, solve
 from live_smlm.fitting.sequence_fit import Molecules, Movie
 from live_smlm.fitting.sequence_link import cells, chances, links
@@ -18,7 +18,6 @@ from live_smlm.fitting.sequence_window import (
     weigh,
     window_around,
 )
-from live_smlm.inference.bundle import FIELDS
 from live_smlm.physics.psf.gaussian import AstigmaticPSF, GaussianPSF
 from live_smlm.physics.psf.sampling import sample
 
@@ -39,8 +38,10 @@ def positive(rng: np.random.Generator, size: int) -> F64:
     return np.asarray(root @ root.T)
 
 
-def test_rows_are_those_that_networks_write() -> None:
-    assert COLUMNS == FIELDS
+def test_rows_are_those_that_written_bundles_give() -> None:
+    place, light = "probability x y z", "photons background"
+    sigmas = "sigma_x sigma_y sigma_z sigma_photons"
+    assert tuple(f"{place} {light} {sigmas}".split()) == FIELDS
 
 
 def test_systems_of_three_agree_with_numpy() -> None:

@@ -17,7 +17,8 @@ from live_smlm.core import (
     concatenate,
 )
 from live_smlm.engines.chain import Chain
-from live_smlm.inference.bundle import FIELDS, Bundle
+from live_smlm.fitting.fields import FIELDS
+from live_smlm.inference.bundle import Bundle
 from live_smlm.inference.model_engine import Localizer, ModelEngine, molecules
 from live_smlm.inference.runtime import Peaks
 from live_smlm.physics.psf.gaussian import GaussianPSF

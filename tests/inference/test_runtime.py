@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from live_smlm.core import EngineContext, InputError
+from live_smlm.fitting.fields import FIELDS
 from live_smlm.inference import runtime as room
 from live_smlm.inference.agreement import Agreement, agreement, check_agreement, sample
-from live_smlm.inference.bundle import FIELDS, Bundle
+from live_smlm.inference.bundle import Bundle
 from live_smlm.inference.onnx_cpu import OnnxRuntime
 from live_smlm.inference.runtime import PLACES, Peaks, RuntimeName, RuntimeSettings, choose, runtime
 from live_smlm.testing.engine import CAMERA
