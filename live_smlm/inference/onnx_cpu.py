@@ -6,10 +6,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar
 
-from live_smlm.core import F32, AnyArray, DeviceKind, EngineContext, require
+import numpy as np
+
+from live_smlm.core import AnyArray, DeviceKind, EngineContext, require
 from live_smlm.inference.bundle import Bundle
+from live_smlm.inference.ring import PerFrame
 from live_smlm.inference.runtime import Opened, Precision, RuntimeName, RuntimeSettings
-from live_smlm.inference.stream import Graph, Streamed, network_of
+from live_smlm.inference.stream import Detect, Encode, Streamed, network_of
 
 _PROVIDER = "CPUExecutionProvider"
 _ERRORS_ONLY = 3
@@ -33,11 +36,18 @@ class OnnxRuntime:
     ) -> Iterator[Opened]:
         """See `runtime.Runtime`."""
         identity = f"onnxruntime {version('onnxruntime')} cpu fp32"
-        yield Streamed(network_of(bundle, graph), context.camera, settings, identity)
+        network = network_of(bundle, encoder, graph)
+        yield Streamed(network, context.camera, settings, identity)
 
 
-def graph(path: Path) -> Graph:
-    """A graph with one input, in one thread."""
+def encoder(path: Path) -> Encode:
+    """A graph with one output, taken apart by frames."""
+    run = graph(path)
+    return lambda frames: run(frames)[0]
+
+
+def graph(path: Path) -> Detect:
+    """A graph with one input, one array per frame, in one thread."""
     import onnxruntime as ort  # noqa: PLC0415 - heavy: loaded where a lane opens
 
     options = ort.SessionOptions()
@@ -51,7 +61,7 @@ def graph(path: Path) -> Graph:
     )
     (given,) = session.get_inputs()
 
-    def run(values: F32) -> tuple[AnyArray, ...]:
-        return tuple(session.run(None, {given.name: values}))
+    def run(values: PerFrame) -> tuple[AnyArray, ...]:
+        return tuple(session.run(None, {given.name: np.asarray(values)}))
 
     return run

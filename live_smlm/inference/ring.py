@@ -6,12 +6,15 @@ trial or a restart.
 """
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 
 from live_smlm.core import F32, I64, AnyArray, RawPixels
 from live_smlm.inference.tiles import Window
 
+PerFrame: TypeAlias = AnyArray | list[AnyArray]
+"""Something of each frame."""
 MOST_BYTES = 256_000_000
 """Features kept from call to call; what is beyond is encoded again."""
 
@@ -43,18 +46,18 @@ class FeatureRing:
         self._earlier = {}
 
     def features(
-        self, window: Window, counts: F32, index: I64, encode: Callable[[F32], tuple[AnyArray, ...]]
-    ) -> F32:
-        """(frames, ...) features of a window's frames, in order; `index` numbers them."""
+        self, window: Window, counts: F32, index: I64, encode: Callable[[F32], PerFrame]
+    ) -> list[AnyArray]:
+        """The features of each of a window's frames, in order; `index` numbers them."""
         held = self._held(window)
         frames = _distinct(index)
         wanted = [(place, number) for place, number in frames if number not in held]
         if wanted:
-            (fresh,) = encode(np.ascontiguousarray(counts[[place for place, _ in wanted]]))
+            fresh = encode(np.ascontiguousarray(counts[[place for place, _ in wanted]]))
             held.update({number: one for (_, number), one in zip(wanted, fresh, strict=True)})
         last = frames[-self.frames :] if self.frames else []
         self._keep(window, {number: held[number] for _, number in last})
-        return np.stack([held[int(number)] for number in index])
+        return [held[int(number)] for number in index]
 
     def _held(self, window: Window) -> dict[int, AnyArray]:
         """Features that are still there: of this call's frames, or of the same ones before."""
@@ -63,12 +66,14 @@ class FeatureRing:
         return again | self._kept.get(window, {})
 
     def _keep(self, window: Window, features: dict[int, AnyArray]) -> None:
-        """Copies, so that the rest of their batch can go."""
+        """In memory of their own, so that the rest of their batch can go."""
         others = sum(
             one.nbytes for w, held in self._kept.items() if w != window for one in held.values()
         )
         if others + sum(one.nbytes for one in features.values()) <= MOST_BYTES:
-            self._kept[window] = {number: one.copy() for number, one in features.items()}
+            self._kept[window] = {
+                number: one if one.flags.owndata else one.copy() for number, one in features.items()
+            }
 
 
 def _distinct(index: I64) -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ is run is its runtime's business, which frames are still encoded the ring's.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from live_smlm.core import F32, I64, AnyArray, CameraModel, RawPixels
 from live_smlm.fitting.counts import CountScale, count_scale
@@ -14,13 +15,15 @@ from live_smlm.inference.bundle import Bundle
 from live_smlm.inference.dark import lit_tiles
 from live_smlm.inference.manifest import Manifest
 from live_smlm.inference.raw_maps import Meaning, extract, meaning
-from live_smlm.inference.ring import FeatureRing
+from live_smlm.inference.ring import FeatureRing, PerFrame
 from live_smlm.inference.runtime import Peaks, RuntimeSettings
 from live_smlm.inference.slots import joined, molecules_of, owned_by
 from live_smlm.inference.tiles import Window, bright, padded, windows
 
-Graph = Callable[[F32], tuple[AnyArray, ...]]
-"""One input, all outputs."""
+Encode: TypeAlias = Callable[[F32], PerFrame]
+"""Frames to the features of each, in a form that only its `Detect` need understand."""
+Detect: TypeAlias = Callable[[PerFrame], tuple[AnyArray, ...]]
+"""Features (or frames, where nothing encodes them) to all outputs, read before the next call."""
 _PIXELS_AT_ONCE = 1 << 16
 """Pixels that go through a graph together: fewer are no faster, more leave the cache."""
 _FRAMES_LIT = 16
@@ -32,18 +35,21 @@ class Network:
     """The graphs of a bundle, ready to run."""
 
     manifest: Manifest
-    detect: Graph
+    detect: Detect
     """`maps` where the bundle has it, else `molecules`."""
-    encode: Graph | None = None
+    encode: Encode | None = None
     raw: bool = False
     """Whether `detect` ends at raw maps."""
 
 
-def network_of(bundle: Bundle, run: Callable[[Path], Graph]) -> Network:
-    """The graphs that a processor runs, each made ready by `run`."""
-    encode = run(bundle.graph("features")) if bundle.has_encoder else None
+def network_of(
+    bundle: Bundle, encode: Callable[[Path], Encode], detect: Callable[[Path], Detect]
+) -> Network:
+    """The graphs that a processor runs, each made ready by what is given for its kind."""
+    first = encode(bundle.graph("features")) if bundle.has_encoder else None
     raw = bundle.has("maps", "fp32")
-    return Network(bundle.manifest, run(bundle.graph("maps" if raw else "molecules")), encode, raw)
+    last = detect(bundle.graph("maps" if raw else "molecules"))
+    return Network(bundle.manifest, last, first, raw)
 
 
 @dataclass(slots=True, eq=False)
@@ -109,11 +115,12 @@ class Streamed:
     def _peaks(self, counts: F32, index: I64, window: Window) -> Peaks:
         """The molecules of a few frames (their context included) in one window."""
         network = self.network
+        seen: PerFrame = counts
         if network.encode is not None:
-            counts = self._ring.features(window, counts, index, network.encode)
+            seen = self._ring.features(window, counts, index, network.encode)
         if self._meaning is not None:
-            (raw,) = network.detect(counts)
+            (raw,) = network.detect(seen)
             frame, values = extract(raw, self._meaning, self.settings.threshold)
             return owned_by(window, len(raw), frame, values)
-        slots, crowded = network.detect(counts)
+        slots, crowded = network.detect(seen)
         return molecules_of(slots, crowded, self.settings.threshold, window, network.manifest.grid)

@@ -1,6 +1,7 @@
 """The other runtime of the processor, where it is installed, gives the same molecules."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -38,13 +39,25 @@ def reference(bundle: Bundle, camera: CameraModel) -> Iterator[Opened]:
 
 
 @pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("encoder", [True, False])
+@pytest.mark.parametrize("skip_dark", [True, False])
 def test_it_agrees_with_onnxruntime(
-    bundle: Bundle, camera: CameraModel, movie: tuple[RawPixels, list[F32]], reference: Opened
+    make_bundle: Callable[..., Bundle],
+    camera: CameraModel,
+    movie: tuple[RawPixels, list[F32]],
+    *,
+    encoder: bool,
+    skip_dark: bool,
 ) -> None:
     on = Sample(camera, movie[0], np.arange(len(movie[0])))
     context = EngineContext(camera=camera)
+    settings = replace(SETTINGS, skip_dark=skip_dark)
+    bundle = make_bundle(encoder=encoder)
     assert OpenVino().unavailable(context, "fp32") is None
-    with OpenVino().open(bundle, context, SETTINGS) as session:
+    with (
+        OnnxRuntime().open(bundle, context, settings) as reference,
+        OpenVino().open(bundle, context, settings) as session,
+    ):
         found = agreement(session, reference, bundle, on)
         assert session.identity.endswith("cpu fp32")
     assert found.molecules > 50

@@ -11,7 +11,8 @@ import pytest
 from live_smlm.core import F32, AnyArray, CameraModel, EngineContext, RawPixels
 from live_smlm.inference import ring, stream
 from live_smlm.inference.bundle import Bundle
-from live_smlm.inference.onnx_cpu import OnnxRuntime, graph
+from live_smlm.inference.onnx_cpu import OnnxRuntime, encoder, graph
+from live_smlm.inference.ring import PerFrame
 from live_smlm.inference.runtime import Peaks, RuntimeSettings
 from live_smlm.inference.stream import Network, Streamed
 
@@ -71,13 +72,13 @@ def test_streamed_is_batched(bundle: Bundle, camera: CameraModel, movie: Movie) 
 
 
 class Counted:
-    """A graph that counts the frames it was given."""
+    """An encoder that counts the frames it was given."""
 
-    def __init__(self, run: stream.Graph) -> None:
+    def __init__(self, run: stream.Encode) -> None:
         self.run = run
         self.frames = 0
 
-    def __call__(self, values: F32) -> tuple[AnyArray, ...]:
+    def __call__(self, values: F32) -> PerFrame:
         self.frames += len(values)
         return self.run(values)
 
@@ -85,7 +86,7 @@ class Counted:
 @pytest.fixture
 def counted(make_bundle: Callable[..., Bundle], camera: CameraModel) -> tuple[Streamed, Counted]:
     bundle = make_bundle(encoder=True)
-    encode = Counted(graph(bundle.graph("features")))
+    encode = Counted(encoder(bundle.graph("features")))
     network = Network(bundle.manifest, graph(bundle.graph("molecules")), encode)
     return Streamed(network, camera, SETTINGS, "counted"), encode
 
@@ -167,8 +168,8 @@ def test_what_is_dark_is_not_looked_at(
     for skip_dark in (False, True):
         shapes: list[tuple[int, ...]] = []
 
-        def seen(values: F32, shapes: list[tuple[int, ...]] = shapes) -> tuple[AnyArray, ...]:
-            shapes.append(values.shape)
+        def seen(values: PerFrame, shapes: list[tuple[int, ...]] = shapes) -> tuple[AnyArray, ...]:
+            shapes.append(np.shape(values))
             return run(values)
 
         settings = replace(SETTINGS, skip_dark=skip_dark)

@@ -1,6 +1,7 @@
 """The network engines: what they ship, and what they say where nothing they have will do."""
 
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -10,7 +11,11 @@ from live_smlm_liteloc import LiteLoc
 
 from live_smlm.core import EngineContext, FrameBatch, Localizations, concatenate
 from live_smlm.evaluate.matching import match
+from live_smlm.inference.agreement import agreement, sample
 from live_smlm.inference.bundle import Bundle, shipped
+from live_smlm.inference.onnx_cpu import OnnxRuntime
+from live_smlm.inference.openvino_cpu import OpenVino
+from live_smlm.inference.runtime import RuntimeSettings
 from live_smlm.physics.psf.gaussian import AstigmaticPSF, GaussianPSF
 from live_smlm.physics.scenario import Scenario
 from live_smlm.testing.engine import CAMERA, EngineContract
@@ -37,6 +42,23 @@ def test_what_is_shipped_is_whole_small_and_told(name: str, path: object) -> Non
     assert f"--seed {said['seed']}" in said["command"]
     assert bundle.manifest.name == name
     assert any("/" in key for key in said["scores"])
+
+
+@pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed")
+@pytest.mark.parametrize("name", ["round", "astigmatic"])
+def test_what_openvino_rewrites_computes_the_same(name: str) -> None:
+    bundle = Bundle.load(shipped("live_smlm_glint")[name])
+    on = sample(bundle)
+    context = EngineContext(camera=on.camera)
+    settings = RuntimeSettings(threshold=bundle.manifest.threshold)
+    with (
+        OpenVino().open(bundle, context, settings) as ours,
+        OnnxRuntime().open(bundle, context, settings) as reference,
+    ):
+        found = agreement(ours, reference, bundle, on)
+    assert found.molecules > 500
+    assert found.jaccard > 0.999
+    assert found.rms_nm < 0.01
 
 
 def test_a_model_of_the_plane_and_one_of_depth_are_shipped() -> None:
