@@ -1,0 +1,145 @@
+"""How a run goes: one small chart per series, its newest value large beside its name.
+
+A chart appears when its series comes. Drawn once a second, of few points,
+without smoothing: in software a smooth line costs more than the picture.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+
+from live_smlm.core import F64
+from live_smlm.view import theme
+from live_smlm.view.parts import label, panel
+
+MOST_POINTS = 1000
+_HEIGHT = 96
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """How a series is called and told."""
+
+    title: str
+    unit: str = ""
+
+
+_KNOWN = {
+    "molecules_per_frame": About("molecules / frame"),
+    "photons": About("photons"),
+    "background": About("background", "photons / px"),
+    "precision_nm": About("precision", "nm"),
+    "density_per_um2": About("density", "/ µm² / frame"),
+    "frc_nm": About("resolution (FRC)", "nm"),
+    "lag_ms": About("lag", "ms"),
+}
+
+
+def curve(
+    frames: Sequence[float], values: Sequence[float | None], most: int = MOST_POINTS
+) -> tuple[F64, F64]:
+    """What is drawn: unknown values are gaps, and of very many points only some are taken."""
+    step = max(1, -(-len(frames) // most))
+    at = np.asarray(frames[::step], np.float64)
+    told = [np.nan if value is None else value for value in values[::step]]
+    return at, np.asarray(told, np.float64)
+
+
+class Charts(QScrollArea):
+    """Charts below each other, in the order in which they are known."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setObjectName("inner")
+        inner = QWidget()
+        inner.setObjectName("inner")
+        self._stack = QVBoxLayout(inner)
+        self._stack.setContentsMargins(0, 0, 0, 0)
+        self._stack.setSpacing(5)
+        self._stack.addStretch(1)
+        self.setWidget(inner)
+        self._charts: dict[str, _Chart] = {}
+
+    def tell(self, series: Mapping[str, Sequence[float | None]]) -> None:
+        """Show all points; a series without any known value has no chart."""
+        frames = [frame or 0.0 for frame in series.get("frame", ())]
+        order = [*_KNOWN, *sorted(set(series) - {*_KNOWN, "frame"})]
+        for name in order:
+            values = series.get(name, ())
+            if not any(value is not None for value in values):
+                continue
+            if name not in self._charts:
+                self._add(name, order)
+            self._charts[name].tell(*curve(frames, values))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The charts that are there."""
+        return tuple(self._charts)
+
+    def forget(self) -> None:
+        """No charts, for a new run."""
+        for chart in self._charts.values():
+            self._stack.removeWidget(chart)
+            chart.deleteLater()
+        self._charts = {}
+
+    def _add(self, name: str, order: list[str]) -> None:
+        before = [known for known in self._charts if order.index(known) < order.index(name)]
+        chart = _Chart(_KNOWN.get(name, About(name.replace("_", " "))))
+        self._stack.insertWidget(len(before), chart)
+        self._charts[name] = chart
+
+
+class _Chart(QWidget):
+    def __init__(self, about: About) -> None:
+        super().__init__()
+        self._unit = about.unit
+        frame, stack = panel()
+        stack.setContentsMargins(8, 4, 6, 2)
+        stack.setSpacing(0)
+        head = QHBoxLayout()
+        head.addWidget(label(about.title, "caption"))
+        head.addStretch(1)
+        self._newest = label("", "number")
+        self._newest.setStyleSheet("font-size: 14px;")
+        head.addWidget(self._newest)
+        stack.addLayout(head)
+        self._plot = pyqtgraph.PlotWidget(background=None)
+        self._plot.setFixedHeight(_HEIGHT - 30)
+        self._plot.setMenuEnabled(False)
+        self._plot.setMouseEnabled(x=False, y=False)
+        self._plot.hideButtons()
+        self._plot.setFrameShape(self._plot.Shape.NoFrame)
+        self._axes()
+        self._line = self._plot.plot(pen=pyqtgraph.mkPen(theme.ACCENT, width=1), connect="finite")
+        stack.addWidget(self._plot)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(frame)
+
+    def tell(self, frames: F64, values: F64) -> None:
+        """Draw the line, and say its newest value."""
+        self._line.setData(frames, values)
+        known = values[np.isfinite(values)]
+        top = float(known.max())
+        self._plot.setYRange(0.0, top * 1.08 or 1.0, padding=0)
+        self._newest.setText(f"{known[-1]:.4g} {self._unit}".rstrip())
+
+    def _axes(self) -> None:
+        font = self.font()
+        font.setPixelSize(9)
+        for side in ("left", "bottom"):
+            axis = self._plot.getAxis(side)
+            axis.setPen(pyqtgraph.mkPen(theme.EDGE))
+            axis.setTextPen(pyqtgraph.mkPen(theme.FAINT))
+            axis.setStyle(tickFont=font, tickLength=-3, maxTickLevel=0, tickTextOffset=2)
+            axis.enableAutoSIPrefix(enable=False)
+        self._plot.getAxis("left").setWidth(38)
+        self._plot.getAxis("bottom").setHeight(14)

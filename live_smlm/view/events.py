@@ -1,0 +1,39 @@
+"""What happened in a run, newest first, in words."""
+
+import time
+
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QListWidget, QListWidgetItem
+
+from live_smlm.view import theme
+from live_smlm.view.news import Grade, News, Told
+
+
+class Events(QListWidget):
+    """A list that keeps its place when something is added."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWordWrap(True)
+        self.setAlternatingRowColors(False)
+        self._shown: tuple[Told, ...] = ()
+
+    def tell(self, news: News) -> None:
+        """Show what is new."""
+        if news.events is self._shown:
+            return
+        known = len(self._shown)
+        if self._shown and (known > len(news.events) or news.events[0] != self._shown[0]):
+            self.clear()
+            known = 0
+        for told in news.events[known:]:
+            self.insertItem(0, _item(told))
+        self._shown = news.events
+
+
+def _item(told: Told) -> QListWidgetItem:
+    at = time.strftime("%H:%M:%S", time.localtime(told.at_s))
+    item = QListWidgetItem(f"{at}  {told.what}\n{told.detail}" if told.detail else told.what)
+    if told.grade is not Grade.NEUTRAL:
+        item.setForeground(QColor(theme.GRADES[told.grade]))
+    return item
