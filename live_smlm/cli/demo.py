@@ -14,7 +14,7 @@ import numpy as np
 import typer
 
 from live_smlm.cli.run import EXIT, run_config
-from live_smlm.cli.words import Json, Seed, tell
+from live_smlm.cli.words import Desk, Json, Seed, SnapshotEvery, tell
 from live_smlm.config import read_config
 from live_smlm.core import (
     F64,
@@ -51,6 +51,8 @@ def demo(
     engine: Annotated[str, typer.Option(help="Engine or chain")] = ENGINE,
     topology: Annotated[str | None, typer.Option(help="threads or processes")] = None,
     record: Annotated[bool | None, typer.Option(help="Keep the raw movie")] = None,
+    desk: Desk = None,
+    snapshot_every: SnapshotEvery = None,
     headless: Annotated[bool, typer.Option(help="Without a window")] = True,
     seed: Seed = 1,
     as_json: Json = False,
@@ -62,6 +64,7 @@ def demo(
         seconds = 20.0
     given = {"seconds": seconds, "frames": frames, "out": out, "engine": engine}
     given |= {"topology": topology, "record": record, "source": f"demo:seed={seed},truth=true"}
+    given |= {"desk": desk, "snapshot_every": snapshot_every}
     seen: list[Summed] = []
 
     def watched(source: FrameSource) -> FrameSource:

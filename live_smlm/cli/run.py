@@ -12,7 +12,16 @@ import typer
 
 from live_smlm import config
 from live_smlm.cli.progress import progress
-from live_smlm.cli.words import Device, Json, Shadow, tell, trust_words
+from live_smlm.cli.words import (
+    Desk,
+    Device,
+    Json,
+    Shadow,
+    SnapshotEvery,
+    console,
+    tell,
+    trust_words,
+)
 from live_smlm.config import RunConfig
 from live_smlm.core import FrameSource, InputError
 from live_smlm.engines import registry
@@ -56,6 +65,8 @@ def run(
     listen: Annotated[str | None, typer.Option(help="tcp://host:port for remote workers")] = None,
     keys: Annotated[str | None, typer.Option(help="Folder of keys")] = None,
     status: Annotated[str | None, typer.Option(help="Address of the status stream")] = None,
+    desk: Desk = None,
+    snapshot_every: SnapshotEvery = None,
     headless: Annotated[bool, typer.Option(help="Without a window")] = True,
     as_json: Json = False,
 ) -> None:
@@ -80,6 +91,13 @@ def run_config(
 
         def started(session: Session) -> None:
             line.state = session.state
+            where = session.doors
+            console.print(
+                f"watch with: live-smlm watch {folder}  (or {where.status}, desk {where.desk})",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
 
         with interrupts(control):
             outcome = run_into(
@@ -91,6 +109,7 @@ def run_config(
                 control=control,
                 watchers=(line,),
                 started=started,
+                snapshot_every_s=chosen.snapshot_every,
             )
     return {**summary(folder, outcome), "device": told(plan)}
 
@@ -115,6 +134,7 @@ def plan_of(chosen: RunConfig, psf: Any, *, can_wait: bool) -> RunPlan:
         most_seconds=chosen.seconds,
         listen=() if chosen.listen is None else (chosen.listen,),
         status=chosen.status,
+        desk=chosen.desk,
         keys=None if chosen.keys is None else read_keys(Path(chosen.keys), "hub"),
     )
 

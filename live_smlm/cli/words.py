@@ -25,6 +25,14 @@ Shadow: TypeAlias = Annotated[
     bool | None, typer.Option("--shadow/--no-shadow", help="Fit a few molecules again to compare")
 ]
 Threads: TypeAlias = Annotated[int, typer.Option("--threads", help="Lanes; 0: one per core")]
+Desk: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--desk", help="tcp://host:port where viewers ask; otherwise beside status"),
+]
+SnapshotEvery: TypeAlias = Annotated[
+    float | None,
+    typer.Option("--snapshot-every", help="Write the picture so far every so many seconds"),
+]
 
 MOST_LANES = 256
 

@@ -59,6 +59,12 @@ class RunConfig:
     listen: str | None = _key(None, "tcp://host:port where workers of other machines may come")
     keys: str | None = _key(None, "Folder of keys (live-smlm keys); needed beyond loopback")
     status: str = _key("tcp://127.0.0.1:*", "Where the status stream is published")
+    desk: str | None = _key(
+        None, "Where viewers fetch what they missed and stop the run; unset: beside status"
+    )
+    snapshot_every: float | None = _key(
+        None, "Write the picture so far, snapshot.png, every so many seconds"
+    )
 
     def __post_init__(self) -> None:
         for name in ("frames", "workers", "lanes", "chunk_frames"):
@@ -69,7 +75,7 @@ class RunConfig:
             )
         for name in ("workers", "lanes"):
             require(getattr(self, name) <= _MOST, f"{name} is {getattr(self, name)}; give fewer")
-        for name in ("seconds", "ring_mb", "pixel_nm"):
+        for name in ("seconds", "ring_mb", "pixel_nm", "snapshot_every"):
             value = getattr(self, name)
             require(
                 value is None or 0 < value < float("inf"),

@@ -1,8 +1,10 @@
-"""The status stream: state, events and molecules for whoever subscribes.
+"""The status stream: state, events, molecules and live frames for whoever subscribes.
 
 A subscriber that is slow, frozen or gone costs nothing: what it does not take
 is dropped for it alone. Every state message is complete by itself, so that
-late joiners know at once how things are.
+late joiners know at once how things are. Molecules and events are numbered
+without holes, and a state says up to which number they have been told: so a
+viewer knows what it has missed.
 """
 
 import time
@@ -13,9 +15,17 @@ from typing import Any
 import zmq
 
 from live_smlm.core import Localizations, concatenate
+from live_smlm.pipeline.chronicle import Chronicle
 from live_smlm.pipeline.outcomes import Event, Localized
 from live_smlm.transport.codec import Envelope
 from live_smlm.transport.endpoints import send
+from live_smlm.transport.viewing import (
+    LiveFrame,
+    Span,
+    event_message,
+    frame_message,
+    span_message,
+)
 
 PERIOD_S = 0.1
 _MOST_MOLECULES = 20_000
@@ -24,63 +34,74 @@ _MOST_MOLECULES = 20_000
 
 @dataclass(slots=True)
 class Publisher:
-    """A watcher that tells everybody; used from the collector's thread only."""
+    """A watcher that tells everybody; used from the collector's thread, at the end from another."""
 
     socket: "zmq.Socket[bytes]"
     state: Callable[[], dict[str, Any]]
     """The state as plain values, made anew at each call."""
-    _held: list[Localizations] = field(default_factory=list)
+    chronicle: Chronicle
+    look: Callable[[Localized], LiveFrame | None] = lambda _: None
+    """A frame of this chunk, now and then."""
+    _held: list[Span] = field(default_factory=list)
+    """Chunks that have not been sent."""
     _molecules: int = 0
-    _first: int | None = None
     _stop: int = 0
+    """All before this frame has been sent or is held."""
     _last_s: float = 0.0
 
     def frames(self, localized: Localized) -> None:
         """Molecules to be sent with the next period."""
-        if self._first is None:
-            self._first = localized.first
-        self._stop = localized.first + localized.count
-        if len(localized.molecules):
-            self._held.append(localized.molecules)
-            self._molecules += len(localized.molecules)
+        stop = localized.first + localized.count
+        self._held.append(Span(first=self._stop, stop=stop, molecules=localized.molecules))
+        self._stop = stop
+        self._molecules += len(localized.molecules)
         if self._molecules > _MOST_MOLECULES:
             self._flush()
+        if (frame := self.look(localized)) is not None:
+            self._send(frame_message(frame))
 
     def event(self, event: Event) -> None:
         """Sent at once."""
-        self._send(Envelope("event", {"what": event.what, "detail": event.detail}))
+        number = self.chronicle.add(event.what, event.detail)
+        self._send(event_message(number, event.what, event.detail))
 
     def tick(self) -> None:
         """Send what has gathered, and the state, once a period."""
         now = time.monotonic()
         if now - self._last_s >= PERIOD_S:
             self._last_s = now
-            self._flush()
-            self._send(Envelope("state", self.state()))
+            self.finish()
 
     def finish(self) -> None:
-        """Send the rest and the last state."""
+        """Send the rest and the state."""
         self._flush()
-        self._send(Envelope("state", self.state()))
+        told = {"published": self._stop, "events": self.chronicle.count}
+        self._send(Envelope("state", {**self.state(), **told}))
 
     def _flush(self) -> None:
-        if self._first is None:
-            return
-        for molecules in _alike(self._held):
-            values = {"first": self._first, "stop": self._stop}
-            self._send(Envelope("localizations", values, molecules.columns()))
-        self._held, self._molecules, self._first = [], 0, None
+        for span in joined(self._held):
+            self._send(span_message(span))
+        self._held, self._molecules = [], 0
 
     def _send(self, message: Envelope) -> None:
         send(self.socket, message, wait=False)
 
 
-def _alike(parts: list[Localizations]) -> list[Localizations]:
-    """The parts joined where neighbours have the same columns."""
-    groups: list[list[Localizations]] = []
-    for part in parts:
-        if groups and groups[-1][0].columns().keys() == part.columns().keys():
-            groups[-1].append(part)
+def joined(spans: list[Span]) -> list[Span]:
+    """Neighbours as one, where they have the same columns or one has no molecules."""
+    groups: list[list[Span]] = []
+    columns: set[str] | None = None
+    for span in spans:
+        own = set(span.molecules.columns()) if len(span.molecules) else None
+        if groups and (own is None or columns is None or own == columns):
+            groups[-1].append(span)
         else:
-            groups.append([part])
-    return [concatenate(group) for group in groups]
+            groups.append([span])
+            columns = None
+        columns = own or columns
+    return [_as_one(group) for group in groups]
+
+
+def _as_one(group: list[Span]) -> Span:
+    molecules: Localizations = concatenate([span.molecules for span in group])
+    return Span(first=group[0].first, stop=group[-1].stop, molecules=molecules)

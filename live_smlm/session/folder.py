@@ -12,14 +12,16 @@ from live_smlm.engines import registry
 from live_smlm.pipeline.collector import Watcher
 from live_smlm.pipeline.dispatcher import Overload
 from live_smlm.pipeline.outcomes import Event, Localized
+from live_smlm.session import doors
 from live_smlm.session.check import check
 from live_smlm.session.device import told
 from live_smlm.session.plan import Control, Outcome, RunPlan
 from live_smlm.session.run import Session
+from live_smlm.session.snapshot import Snapshot, drawing
 from live_smlm.store.log import LocalizationLog
 from live_smlm.store.raw import RawRecorder
 from live_smlm.store.record import About, EventLog, FrameCounts, Progress, RunRecord
-from live_smlm.store.run_folder import create, raw_folder
+from live_smlm.store.run_folder import create, raw_folder, snapshot_path
 
 _EVERY_S = 0.5
 
@@ -75,6 +77,7 @@ def run_into(
     control: Control,
     watchers: tuple[Watcher, ...] = (),
     started: Callable[[Session], None] = lambda _: None,
+    snapshot_every_s: float | None = None,
 ) -> Outcome:
     """Run, and leave a folder that tells everything, however the run ends."""
     info = source.info
@@ -101,26 +104,39 @@ def run_into(
             held.enter_context(RawRecorder(raw_folder(folder), info.camera)) if record_raw else None
         )
         scribe = _Scribe(record, events)
-        session = Session(
+        pictures = held.enter_context(ExitStack())
+        snapshot = None
+        if snapshot_every_s is not None:
+            snapshot = Snapshot(snapshot_path(folder), log, info.camera)
+
+        def begun(running: Session) -> None:
+            scribe.session = running
+            held.callback(doors.forget, folder)
+            doors.tell(folder, running.doors)
+            running.tell("started", f"status stream at {running.status_address}")
+            if snapshot is not None and snapshot_every_s is not None:
+                pictures.enter_context(drawing(snapshot, snapshot_every_s, running.tell))
+            started(running)
+
+        def over(outcome: Outcome) -> None:
+            pictures.close()
+            if snapshot is not None and (why := snapshot.finish()) is not None:
+                scribe.event(Event("snapshot failed", why))
+            scribe.event(Event(outcome.finish.value, outcome.reason))
+            record.end(outcome.finish, outcome.reason, progress_of(outcome))
+
+        return Session(
             source,
             plan,
             log,
             raw=raw,
             watchers=(scribe, *watchers),
             control=control,
-            started=started,
-        )
-
-        def begun(running: Session) -> None:
-            scribe.session = running
-            scribe.event(Event("started", f"status stream at {running.status_address}"))
-            started(running)
-
-        session.started = begun
-        outcome = session.run()
-        scribe.event(Event(outcome.finish.value, outcome.reason))
-        record.end(outcome.finish, outcome.reason, progress_of(outcome))
-    return outcome
+            started=begun,
+            ended=over,
+            name=folder.name,
+            archive=log,
+        ).run()
 
 
 def progress_of(outcome: Outcome) -> Progress:

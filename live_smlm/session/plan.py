@@ -45,12 +45,22 @@ class RunPlan:
     listen: tuple[str, ...] = ()
     """Where workers from other machines may come, `tcp://host:port`."""
     status: str = "tcp://127.0.0.1:*"
+    desk: str | None = None
+    """Where viewers ask and command; None: beside the status stream, at any port."""
     keys: Keys | None = None
 
     def __post_init__(self) -> None:
         for name in ("workers", "lanes", "chunk_frames"):
             value = getattr(self, name)
             require(value >= 1, f"{name} is {value}; give at least 1")
+
+    @property
+    def desk_at(self) -> str:
+        """The address that the desk is to listen at."""
+        if self.desk is not None:
+            return self.desk
+        host = self.status.rpartition(":")[0] if self.status.startswith("tcp:") else ""
+        return f"{host or 'tcp://127.0.0.1'}:*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,33 +9,37 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import zmq
 
-from live_smlm.core import FrameSource
+from live_smlm.core import FrameSource, require
 from live_smlm.engines import registry
 from live_smlm.fitting.shadow import open_shadow
 from live_smlm.pipeline import supervisor
-from live_smlm.pipeline.collector import Collector, Store, Watcher, acknowledged
+from live_smlm.pipeline.collector import Collector, Store, Watcher
+from live_smlm.pipeline.desk import Archive
 from live_smlm.pipeline.dispatcher import Dispatcher
 from live_smlm.pipeline.feed import Feed
+from live_smlm.pipeline.glimpse import Glimpse
 from live_smlm.pipeline.hub import Hub
 from live_smlm.pipeline.lane import MakeEngine
-from live_smlm.pipeline.ledger import Fate, Tally
-from live_smlm.pipeline.publisher import Publisher
+from live_smlm.pipeline.ledger import Fate
 from live_smlm.pipeline.recorder import Raw, Recorder
 from live_smlm.pipeline.witness import MakeWitness
 from live_smlm.pipeline.worker import Place
+from live_smlm.session.audience import Audience, Doors
+from live_smlm.session.charts import Charts
 from live_smlm.session.check import check
 from live_smlm.session.device import quicker, told
+from live_smlm.session.ending import reason_of, tally_at_end, tally_now
 from live_smlm.session.guard import Guard
 from live_smlm.session.numbers import fill_of, latencies_of, numbers_of
 from live_smlm.session.plan import Control, Outcome, RunPlan, Topology
 from live_smlm.store.record import Finish
 from live_smlm.transport import ring as ring_memory
-from live_smlm.transport.endpoints import Keys, bound, doorkeeper, is_loopback
+from live_smlm.transport.endpoints import Keys, doorkeeper
 
 READY_PATIENCE_S = 120.0
 _LOOK_S = 0.05
@@ -60,16 +64,24 @@ class Session:
     make_witness: MakeWitness = open_shadow
     started: Callable[["Session"], None] = lambda _: None
     """Called once workers are ready and addresses known, before the first frame."""
-    status_address: str = ""
+    ended: Callable[[Outcome], None] = lambda _: None
+    """Called when all is stored, before viewers are told of the end."""
+    name: str = ""
+    """What viewers are to call this run."""
+    archive: Archive | None = None
+    """Where viewers get what was localized before they came."""
     addresses: list[str] = field(default_factory=list)
+    """Where workers come in."""
     _hub: Hub = field(init=False)
     _collector: Collector = field(init=False)
     _feed: Feed = field(init=False)
     _guard: Guard = field(init=False)
+    _audience: Audience = field(init=False)
     _recorder: Recorder | None = field(init=False, default=None)
     _reason: tuple[Finish, str] | None = field(init=False, default=None)
     _since_s: float = field(init=False, default=0.0)
     _elapsed_s: float = field(init=False, default=0.0)
+    _end: dict[str, str] | None = field(init=False, default=None)
 
     def run(self) -> Outcome:
         """Run to the end. Refuses what cannot work before the source is opened."""
@@ -78,6 +90,7 @@ class Session:
         with zmq.Context() as context, ring_memory.create(ready.ring) as ring:
             self._hub = Hub(Dispatcher(ready.dispatch), ring, ready.setup)
             self._guard = Guard(ready.scope)
+            self._audience = Audience(Charts(self.source.info), self.archive)
             self._feed = Feed(self.source, self._hub, self.plan.most_frames)
             self._recorder = None if self.raw is None else Recorder(self._hub, self.raw)
             return self._served(context)
@@ -85,8 +98,9 @@ class Session:
     def state(self) -> dict[str, Any]:
         """The numbers of this moment, as plain values."""
         elapsed = self._elapsed_s or (time.monotonic() - self._since_s if self._since_s else 0)
-        numbers = numbers_of(self._tally(), self._collector, elapsed)
+        tally = tally_now(self._hub, self._collector.stored)
         return {
+            "run": self.name,
             "simulated": self.source.info.simulated,
             "source": self.source.info.name,
             "engine": self.plan.engine,
@@ -97,28 +111,51 @@ class Session:
             "overload": self.plan.overload.value,
             "stopping": self.control.stopping,
             "trust": self._guard.state(),
-            **numbers,
+            "finished": self._end,
+            **self._audience.state(),
+            **numbers_of(tally, self._collector, elapsed),
         }
+
+    @property
+    def doors(self) -> Doors:
+        """Where viewers come in, while the run goes on."""
+        require(self._audience.doors is not None, "the run has no doors yet; wait for its start")
+        return self._audience.doors  # type: ignore[return-value] # refused above
+
+    @property
+    def status_address(self) -> str:
+        """Where the status stream is told, while the run goes on."""
+        return self.doors.status
+
+    def tell(self, what: str, detail: str) -> None:
+        """An event to everybody who watches; from any thread, until all frames are settled."""
+        self._hub.tell(what, detail)
 
     def _served(self, context: "zmq.Context[zmq.Socket[bytes]]") -> Outcome:
         """With sockets, workers and threads around the run itself."""
         listen: dict[str, Keys | None] = {"tcp://127.0.0.1:*": None}
         listen |= dict.fromkeys(self.plan.listen, self.plan.keys)
-        watch_keys = None if is_loopback(self.plan.status) else self.plan.keys
+        glimpse = Glimpse(
+            self._hub.dispatcher, self._hub.ring, self.source.info.camera.pixel_size_nm
+        )
         with (
             doorkeeper(context, self.plan.keys),
             self._hub.listening(context, listen) as self.addresses,
-            bound(context, zmq.PUB, self.plan.status, watch_keys) as status,
+            self._audience.admitted(
+                context, self.plan, self.state, glimpse, self.control, self.tell
+            ) as publisher,
         ):
-            self.status_address = status.getsockopt_string(zmq.LAST_ENDPOINT)
-            publisher = Publisher(status, self.state)
-            watchers = (self._guard, *self.watchers, publisher)
+            ours: tuple[Watcher, ...] = (self._guard, self._audience.charts)
+            watchers = (*ours, *self.watchers, publisher)
             self._collector = Collector(self._hub.outcomes, self.store, watchers, self._give_up)
             self._guard.tell = self._collector.tell
             with self._working():
                 self._watch()
+            outcome = self._outcome()
+            self.ended(outcome)
+            self._end = {"finish": outcome.finish.value, "reason": outcome.reason}
             publisher.finish()
-            return self._outcome()
+        return outcome
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:
@@ -236,51 +273,10 @@ class Session:
         if self._reason is None:
             self._reason = Finish.ERRORED, why
 
-    def _how(self) -> tuple[Finish, str]:
-        """How the run ended and why, in words."""
-        if self._reason is not None:
-            return self._reason
-        if self._feed.error is not None:
-            return Finish.ERRORED, f"source: {self._feed.error}"
-        if self.control.aborting:
-            return Finish.CANCELED, self.control.reason or "aborted"
-        if self.control.stopping:
-            return Finish.STOPPED, self.control.reason or "asked to stop"
-        return Finish.COMPLETED, self._limit()
-
-    def _limit(self) -> str:
-        captured = self._hub.dispatcher.captured
-        if self.plan.most_frames is not None and captured >= self.plan.most_frames:
-            return f"{captured} frames were asked for"
-        seconds = self.plan.most_seconds
-        if seconds is not None and self._elapsed_s >= seconds:
-            return f"{seconds:g} seconds were asked for"
-        return "the source ended"
-
-    def _tally(self) -> Tally:
-        """The ledger now: localized are the frames whose molecules are stored."""
-        with self._hub.lock:
-            return replace(self._hub.dispatcher.ledger.tally, localized=self._collector.stored)
-
-    def _final(self) -> tuple[Tally, list[tuple[int, int]]]:
-        """The ledger at the end, and the deferred frames that can be recovered."""
-        failed = self._recorder is not None and self._recorder.error is not None
-        with self._hub.lock:
-            dispatcher = self._hub.dispatcher
-            dispatcher.abandon("the run ended")  # nothing, unless the hub failed
-            end = dispatcher.recorded_to if failed else dispatcher.captured
-            ranges = dispatcher.ledger.ranges(Fate.DEFERRED)
-            deferred = [(first, min(stop, end)) for first, stop in ranges if first < end]
-            kept = sum(stop - first for first, stop in deferred)
-            tally = dispatcher.ledger.tally
-        recorded = self._recorder is not None and not failed
-        unrecorded = tally.deferred - kept
-        stored = self._collector.stored
-        return acknowledged(tally, stored, unrecorded, recorded=recorded), deferred
-
     def _outcome(self) -> Outcome:
-        finish, reason = self._how()
-        tally, deferred = self._final()
+        usual = reason_of(self._feed, self.control, self.plan, self._elapsed_s)
+        finish, reason = self._reason or usual
+        tally, deferred = tally_at_end(self._hub, self._recorder, self._collector.stored)
         rows, columns = self.source.info.camera.shape
         ledger = self._hub.dispatcher.ledger
         rate = tally.localized * rows * columns / 1e6 / self._elapsed_s if self._elapsed_s else 0.0

@@ -38,6 +38,7 @@ from live_smlm.core import (
 from live_smlm.core.ranges import Ranges
 from live_smlm.store import lock
 from live_smlm.store.append_file import AppendFile, sync_folder
+from live_smlm.store.log_pages import Pages
 from live_smlm.store.log_record import (
     Record,
     batch_of,
@@ -45,6 +46,7 @@ from live_smlm.store.log_record import (
     record_bytes,
     schema_bytes,
 )
+from live_smlm.transport.viewing import Span
 
 PREFIX = "localizations-"
 ENDING = ".arrows"
@@ -78,6 +80,11 @@ class LocalizationLog:
         self._last: pa.Schema | None = None
         self._covered = Ranges()
         self._molecules = 0
+        self._pages = Pages()
+
+    def page(self, first: int, stop: int) -> Span:
+        """A page of what was appended since the log was opened; from any thread. See `Pages`."""
+        return self._pages.page(first, stop)
 
     @property
     def covered(self) -> list[tuple[int, int]]:
@@ -150,8 +157,11 @@ class LocalizationLog:
             self._files[batch.schema] = file
             if self._sync_s is not None:
                 sync_folder(self._folder)
-        head = b"" if file.size else schema_bytes(batch.schema)
+        schema = schema_bytes(batch.schema)
+        head = b"" if file.size else schema
+        begin = file.size + len(head)
         file.append(head, record_bytes(record, batch))
+        self._pages.note(file.path, len(schema), record, (begin, file.size))
 
 
 def segments(folder: Path) -> list[Path]:

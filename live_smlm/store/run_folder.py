@@ -33,6 +33,16 @@ def picture_path(folder: Path) -> Path:
     return folder / "picture.png"
 
 
+def snapshot_path(folder: Path) -> Path:
+    """The picture so far, while the run goes on."""
+    return folder / "snapshot.png"
+
+
+def desk_path(folder: Path) -> Path:
+    """Where the running acquisition can be watched and told to stop; its owner's alone."""
+    return folder / "desk.json"
+
+
 def default_folder(engine: str, now: datetime, runs: Path = RUNS) -> Path:
     """As `runs/2026-11-21_053000_gauss-mle`; numbered where that exists."""
     plain = "".join(c if c.isalnum() or c in "-." else "-" for c in engine).strip("-.")

@@ -111,11 +111,23 @@ def doorkeeper(context: "zmq.Context[zmq.Socket[bytes]]", keys: Keys | None) -> 
 
 @contextlib.contextmanager
 def bound(
-    context: "zmq.Context[zmq.Socket[bytes]]", kind: int, address: str, keys: Keys | None = None
+    context: "zmq.Context[zmq.Socket[bytes]]",
+    kind: int,
+    address: str,
+    keys: Keys | None = None,
+    *,
+    largest: int = LARGEST_MESSAGE,
+    queue: int | None = None,
 ) -> Iterator["zmq.Socket[bytes]"]:
-    """A socket that listens; `socket.last_endpoint` tells a port left open as `:*`."""
+    """A socket that listens; `socket.last_endpoint` tells a port left open as `:*`.
+
+    Who sends a part of more than `largest` bytes is cut off; of what is sent to one
+    peer, at most `queue` messages wait for it.
+    """
     check_address(address, keys, binds=True)
     with _socket(context, kind) as socket:
+        socket.maxmsgsize = largest
+        socket.sndhwm = socket.sndhwm if queue is None else queue
         if keys is not None:
             socket.curve_secretkey = keys.secret
             socket.curve_publickey = keys.public
