@@ -96,6 +96,14 @@ class Accumulator(Protocol):
         """Weighted mean of the molecules' value per pixel; NaN where there are none."""
         ...
 
+    def sums(self) -> F32:
+        """The image, and behind it that of weight times value; yours to keep."""
+        ...
+
+    def start(self, sums: F32) -> None:
+        """Forget all molecules; what others drew, as `sums` tells it, is there instead."""
+        ...
+
     def reset(self) -> None:
         """Forget all molecules."""
         ...
@@ -121,17 +129,22 @@ class CpuAccumulator:
         """See `Accumulator`."""
         if not len(molecules):
             return
-        amounts = self._amounts(molecules, weights)
+        amounts = amounts_of(molecules, weights, self._by)
         place = (*self.viewport.origin_nm, self.viewport.pixel_nm)
         x, y, mode = molecules.x, molecules.y, self.drawing.mode
         if mode is Mode.HISTOGRAM:
             count(x, y, amounts, *place, self._sums)
         elif mode is Mode.DITHERED:
-            widths, points = self._widths(molecules), (self.drawing.copies, self.drawing.seed)
+            widths, points = (
+                widths_of(molecules, self.drawing),
+                (self.drawing.copies, self.drawing.seed),
+            )
             chance = normal_quantiles()
             scatter(x, y, *widths, amounts, *place, chance, *points, self._added, self._sums)
         else:
-            spread(x, y, *self._widths(molecules), amounts, *place, cut_normal(), self._sums)
+            spread(
+                x, y, *widths_of(molecules, self.drawing), amounts, *place, cut_normal(), self._sums
+            )
         self._added += len(molecules)
 
     def image(self) -> F32:
@@ -141,33 +154,63 @@ class CpuAccumulator:
     def values(self) -> F32:
         """See `Accumulator`."""
         require(self._by is not None, "the picture was not told by which value; start a new one")
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean = self._sums[1] / self._sums[0]
-        mean[self._sums[0] == 0] = np.nan
-        return np.asarray(mean)
+        return means(self._sums)
+
+    def sums(self) -> F32:
+        """See `Accumulator`."""
+        return np.array(self._sums)
+
+    def peek(self) -> F32:
+        """The same, not to be changed; they change when more is drawn."""
+        return self._sums
+
+    def start(self, sums: F32) -> None:
+        """See `Accumulator`."""
+        check_sums(sums, self._sums.shape)
+        self._sums = np.array(sums, np.float32)
+        self._added = 0
 
     def reset(self) -> None:
         """See `Accumulator`."""
         self._sums[:] = 0
         self._added = 0
 
-    def _amounts(self, molecules: Localizations, weights: F32 | None) -> F32:
-        """What each molecule adds to each plane; nothing where that is unknown."""
-        amounts = np.ones((len(molecules), len(self._sums)), np.float32)
-        if weights is not None:
-            require(
-                weights.shape == (len(molecules),),
-                f"weights have shape {weights.shape}; give one per molecule ({len(molecules)})",
-            )
-            amounts[:] = weights[:, np.newaxis]
-        if self._by is not None:
-            amounts[:, 1] *= value(molecules, self._by)
-        if weights is not None or self._by is not None:
-            amounts[~np.isfinite(amounts).all(axis=1)] = 0
-        return amounts
 
-    def _widths(self, molecules: Localizations) -> tuple[F32, F32]:
-        if self.drawing.mode is Mode.GAUSSIAN:
-            same = np.full(len(molecules), self.drawing.width_nm, np.float32)
-            return same, same
-        return molecules.axis("sigma_x"), molecules.axis("sigma_y")
+def means(sums: F32) -> F32:
+    """Weighted mean of the value per pixel from an image and its moment; NaN where nothing is."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = sums[1] / sums[0]
+    mean[sums[0] == 0] = np.nan
+    return np.asarray(mean)
+
+
+def amounts_of(molecules: Localizations, weights: F32 | None, by: str | None) -> F32:
+    """What each molecule adds to each plane; nothing where that is unknown."""
+    amounts = np.ones((len(molecules), 1 if by is None else 2), np.float32)
+    if weights is not None:
+        require(
+            weights.shape == (len(molecules),),
+            f"weights have shape {weights.shape}; give one per molecule ({len(molecules)})",
+        )
+        amounts[:] = weights[:, np.newaxis]
+    if by is not None:
+        amounts[:, 1] *= value(molecules, by)
+    if weights is not None or by is not None:
+        amounts[~np.isfinite(amounts).all(axis=1)] = 0
+    return amounts
+
+
+def widths_of(molecules: Localizations, drawing: Drawing) -> tuple[F32, F32]:
+    """Standard deviations along x and y with which molecules are drawn."""
+    if drawing.mode is Mode.GAUSSIAN:
+        same = np.full(len(molecules), drawing.width_nm, np.float32)
+        return same, same
+    return molecules.axis("sigma_x"), molecules.axis("sigma_y")
+
+
+def check_sums(sums: F32, shape: tuple[int, ...]) -> None:
+    """Refuse the sums of another grid."""
+    require(
+        sums.shape == shape,
+        f"sums to start from have shape {sums.shape}; this picture's have {shape}",
+    )

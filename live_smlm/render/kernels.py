@@ -16,6 +16,8 @@ from live_smlm.core import F32, F64
 from live_smlm.physics.jit import jit
 
 SIGMAS_DRAWN = 3.0
+FARTHEST_SIGMAS = 3.7
+"""No scattered point falls farther: the outermost of the normal's quantiles."""
 LEAST_SIGMA_PIXELS = 0.3
 """Below this a Gaussian falls into one pixel anyway."""
 

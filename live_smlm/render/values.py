@@ -18,6 +18,11 @@ def value(molecules: Localizations, name: str) -> F32:
     return _numbers(molecules, name).astype(np.float32)
 
 
+def columns_of(name: str) -> frozenset[str]:
+    """The columns that a value is made of."""
+    return frozenset(("sigma_x", "sigma_y") if name == PRECISION else (name,))
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """A condition on a value; a molecule whose value is unknown does not meet it."""

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,6 +10,42 @@ from live_smlm.core import Localizations, require
 
 MOST_PIXELS = 2**28
 """A gigabyte of float32."""
+
+
+class Rect(NamedTuple):
+    """A part of the sample: top, left, bottom, right."""
+
+    y0: float
+    x0: float
+    y1: float
+    x1: float
+
+    def grown(self, margin_nm: float) -> "Rect":
+        """With a margin all around."""
+        return Rect(
+            self.y0 - margin_nm, self.x0 - margin_nm, self.y1 + margin_nm, self.x1 + margin_nm
+        )
+
+    def joined(self, other: "Rect") -> "Rect":
+        """The smallest that holds both."""
+        return Rect(
+            min(self.y0, other.y0),
+            min(self.x0, other.x0),
+            max(self.y1, other.y1),
+            max(self.x1, other.x1),
+        )
+
+    def holds(self, other: "Rect") -> bool:
+        """Whether the other lies in it."""
+        return self.joined(other) == self
+
+    def meets(self, other: "Rect") -> bool:
+        """Whether the two have a part in common."""
+        down = min(self.y1, other.y1) - max(self.y0, other.y0)
+        return down > 0 and min(self.x1, other.x1) - max(self.x0, other.x0) > 0
+
+
+EVERYWHERE = Rect(-math.inf, -math.inf, math.inf, math.inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +69,12 @@ class Viewport:
             all(map(math.isfinite, self.origin_nm)),
             f"picture origin is {self.origin_nm} nm; give finite numbers",
         )
+
+    @property
+    def rect(self) -> Rect:
+        """What it covers."""
+        y, x = self.origin_nm
+        return Rect(y, x, y + self.shape[0] * self.pixel_nm, x + self.shape[1] * self.pixel_nm)
 
 
 def covering(

@@ -1,0 +1,159 @@
+"""Some hundred thousand molecules, packed: open for appending, then closed and sorted by place.
+
+Widths and probabilities keep 11 bits, the other columns all of theirs. A cell
+of a closed chunk stands for all cells of the sample a torus apart: a
+chunk's index is as small for a large field, with strays, as for a small one.
+A row that was written never changes: so others may read it meanwhile.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from live_smlm.core import F64, I64, AnyArray, Bool, Localizations, require
+from live_smlm.render.viewport import Rect
+
+CHUNK = 2**18
+"""Molecules in a full chunk."""
+CELL_NM = 1280.0
+WIDE_NM = 100.0
+"""Molecules with a larger sigma stand in a cell of their own that is always looked into."""
+_ACROSS, _DOWN = 128, 127
+"""Cells of the torus; behind them one row's worth for the wide ones."""
+_WIDE_CELL = _ACROSS * _DOWN
+_LATEST_FRAME = 2**32 - 1
+
+_KEPT: Mapping[str, type] = {
+    "frame": np.uint32,
+    "x": np.float32,
+    "y": np.float32,
+    "z": np.float32,
+    "photons": np.float32,
+    "sigma_x": np.float16,
+    "sigma_y": np.float16,
+    "probability": np.float16,
+    "channel": np.int16,
+}
+KEPT = frozenset(_KEPT)
+"""The columns that are kept."""
+Columns: TypeAlias = dict[str, AnyArray]
+
+
+class Runs(NamedTuple):
+    """Rows among which all that lie somewhere are to be found."""
+
+    begins: I64
+    ends: I64
+    wide_from: int
+    """From this row on all are wide."""
+    wide: Bool
+    """Which of the rows before are; none where it is empty."""
+
+
+def packed(molecules: Localizations) -> Columns:
+    """The columns that are kept, in their short types."""
+    frame = molecules.frame
+    require(
+        not len(frame) or (frame.min() >= 0 and frame.max() <= _LATEST_FRAME),
+        f"molecules to draw are of frames up to {frame.max(initial=0)}, from "
+        f"{frame.min(initial=0)}; frames count from 0 to {_LATEST_FRAME}",
+    )
+    present = {name: column for name, column in molecules.columns().items() if name in KEPT}
+    with np.errstate(over="ignore"):  # a sigma of 65 µm and more says as much as infinity
+        return {name: column.astype(_KEPT[name]) for name, column in present.items()}
+
+
+class Open:
+    """Rows in the order of their coming; one thread appends."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.columns: Columns = {name: np.empty(CHUNK, _KEPT[name]) for name in names}
+        self._wide = np.zeros(CHUNK, np.bool_)
+        self.count = 0
+
+    def append(self, columns: Columns, first: int) -> int:
+        """Take rows from `first` on until full; how many were taken."""
+        taken = min(CHUNK - self.count, len(columns["frame"]) - first)
+        for name, column in self.columns.items():
+            column[self.count : self.count + taken] = columns[name][first : first + taken]
+        rows = slice(self.count, self.count + taken)
+        self._wide[rows] = _wide({name: column[rows] for name, column in self.columns.items()})
+        self.count += taken
+        return taken
+
+    def runs(self, begin: int, end: int) -> Runs:
+        """Rows as they came."""
+        return Runs(np.array([begin]), np.array([end]), CHUNK, self._wide)
+
+    def closed(self) -> "Closed":
+        """The same rows, sorted by place."""
+        return Closed({name: column[: self.count] for name, column in self.columns.items()})
+
+
+class Closed:
+    """Rows sorted by cell, of which it is known where each begins."""
+
+    def __init__(self, columns: Columns) -> None:
+        cells = _cells(columns)
+        order = np.argsort(cells, kind="stable")
+        self.columns = {name: column[order] for name, column in columns.items()}
+        self.count = len(order)
+        counts = np.bincount(cells, minlength=_WIDE_CELL + 1)
+        self._begins = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+        frame = columns["frame"]
+        self.frames = int(frame.min()), int(frame.max())
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self._begins.nbytes + sum(column.nbytes for column in self.columns.values())
+
+    def near(self, rect: Rect) -> Runs:
+        """All that lie in the rectangle are among these rows, and all wide ones."""
+        none_before = np.zeros(0, np.bool_)
+        wide_from = int(self._begins[_WIDE_CELL])
+        y0, x0, y1, x1 = (np.clip(side / CELL_NM, -1e9, 1e9) for side in rect)
+        top, left, bottom, right = (int(np.floor(side)) for side in (y0, x0, y1, x1))
+        if bottom - top + 1 >= _DOWN and right - left + 1 >= _ACROSS:
+            return Runs(np.zeros(1, np.int64), np.array([self.count]), wide_from, none_before)
+        rows = np.unique(np.arange(top, min(bottom, top + _DOWN - 1) + 1) % _DOWN) * _ACROSS
+        runs = _runs(left, right)
+        begins = [self._begins[rows + first] for first, _ in runs]
+        ends = [self._begins[rows + last + 1] for _, last in runs]
+        wide = self._begins[_WIDE_CELL:]
+        return Runs(
+            np.concatenate([*begins, wide[:1]]).astype(np.int64),
+            np.concatenate([*ends, wide[1:]]).astype(np.int64),
+            wide_from,
+            none_before,
+        )
+
+
+def _runs(left: int, right: int) -> list[tuple[int, int]]:
+    """First and last cell of the torus's row for columns left to right."""
+    if right - left + 1 >= _ACROSS:
+        return [(0, _ACROSS - 1)]
+    first, last = left % _ACROSS, right % _ACROSS
+    return [(first, last)] if first <= last else [(0, last), (first, _ACROSS - 1)]
+
+
+def _cells(columns: Columns) -> NDArray[np.uint16]:
+    """The cell of each row; a row that lies nowhere is anywhere."""
+    across, down = _cell_of(columns["x"], _ACROSS), _cell_of(columns["y"], _DOWN)
+    return np.asarray(np.where(_wide(columns), _WIDE_CELL, down * _ACROSS + across), np.uint16)
+
+
+def _wide(columns: Columns) -> Bool:
+    """Which rows have a great width; a width that is unknown is none."""
+    wide = np.zeros(len(columns["x"]), np.bool_)
+    for name in ("sigma_x", "sigma_y"):
+        if name in columns:
+            wide |= columns[name] > WIDE_NM
+    return wide
+
+
+def _cell_of(place: AnyArray, around: int) -> F64:
+    whole = np.floor(np.nan_to_num(place.astype(np.float64), posinf=0.0, neginf=0.0) / CELL_NM)
+    return np.asarray(np.mod(whole, around))

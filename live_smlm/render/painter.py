@@ -1,0 +1,192 @@
+"""What a viewer sees of a store: the whole field, and a window as fine as the screen.
+
+The window is drawn anew whenever it is moved, or molecules are to be looked at
+otherwise; the picture before stays until the new one is complete. A window
+finer than the field's pixels is drawn from the store; a coarser one starts
+from the field. No thread here: whoever has time calls `step`.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+
+from live_smlm.render.accumulator import Accumulator, CpuAccumulator, Drawing
+from live_smlm.render.layer import Field, Layer, Picture, picture_of, reached_from
+from live_smlm.render.look import Look
+from live_smlm.render.store import MoleculeStore
+from live_smlm.render.viewport import EVERYWHERE, Rect, Viewport, covering
+
+FIELD_PIXEL_NM = 20.0
+_PICTURE_S = 1 / 30
+_OVERVIEW_S = 0.5
+"""Least time between two pictures of the same view, and of the field."""
+_MOST_OVERVIEW_PIXELS = 2**20
+_ALIKE = 1.5
+"""A window under way is completed where the one wanted now is finer or coarser by less."""
+IDLE = math.inf
+
+MakeAccumulator = Callable[[Viewport, Drawing, str | None], Accumulator]
+
+
+def on_the_processor(viewport: Viewport, drawing: Drawing, by: str | None) -> Accumulator:
+    """The accumulator that is always there."""
+    return CpuAccumulator(viewport, drawing, by=by)
+
+
+@dataclass(slots=True, eq=False)
+class _Window:
+    viewport: Viewport
+    layer: Layer[Accumulator]
+    shown: int = -1
+    """Molecules of the newest picture of it."""
+
+    @property
+    def rect(self) -> Rect:
+        """Where its molecules lie."""
+        return reached_from(self.viewport, self.layer.look)
+
+    def picture(self) -> Picture:
+        """What has been drawn."""
+        self.shown = self.layer.mark.count
+        return picture_of(self.layer.target.sums(), self.viewport, self.layer.look, self.shown)
+
+
+class Painter:
+    """Draws in small steps; all but `ask`, `picture` and `overview` belong to one thread."""
+
+    def __init__(
+        self,
+        store: MoleculeStore,
+        look: Look,
+        *,
+        field: Rect | None = None,
+        pixel_nm: float = FIELD_PIXEL_NM,
+        make: MakeAccumulator = on_the_processor,
+    ) -> None:
+        self._store = store
+        self._make = make
+        self._told = field
+        self._pixel_nm = pixel_nm
+        self._wanted_lock = Lock()
+        self._wanted: tuple[Look, Viewport | None] = (look, None)
+        self._field = self._new_field(look)
+        self._next_field: Layer[Field] | None = None
+        self._window: _Window | None = None
+        self._next_window: _Window | None = None
+        self._picture: Picture | None = None
+        self._overview = self._look_over()
+        self._picture_due = self._overview_due = 0.0
+
+    def ask(self, *, look: Look | None = None, viewport: Viewport | None = None) -> None:
+        """What is to be seen from now on; what is not told stays."""
+        with self._wanted_lock:
+            old_look, old_viewport = self._wanted
+            self._wanted = (look or old_look, viewport or old_viewport)
+
+    def picture(self) -> Picture | None:
+        """The newest complete picture of a window; of the one wanted, or of one before."""
+        return self._picture
+
+    def overview(self) -> Picture:
+        """The whole field, coarse enough for a map."""
+        return self._overview
+
+    def step(self, seconds: float) -> float:
+        """Draw for about so long; after how many seconds there is more to do, or `IDLE`."""
+        look, viewport = self._wanted
+        self._plan(look, viewport)
+        # The window goes first, but a store that is read for long must not starve the field.
+        window_done = self._draw_window(time.monotonic() + seconds)
+        field_done = self._draw_field(time.monotonic() + seconds)
+        waits = self._publish()
+        return waits if window_done and field_done else 0.0
+
+    def _plan(self, look: Look, viewport: Viewport | None) -> None:
+        """Begin what is wanted and neither there nor under way; drop what is no longer."""
+        begun = self._next_field or self._field
+        if begun.look != look:
+            self._next_field = None if self._field.look == look else self._new_field(look)
+        if viewport is None or self._is(self._next_window or self._window, look, viewport):
+            return
+        if self._next_window is not None and _worth_completing(self._next_window, look, viewport):
+            return
+        self._next_window = None
+        if not self._is(self._window, look, viewport):
+            self._next_window = self._new_window(look, viewport)
+
+    @staticmethod
+    def _is(window: _Window | None, look: Look, viewport: Viewport) -> bool:
+        return window is not None and window.viewport == viewport and window.layer.look == look
+
+    def _new_field(self, look: Look) -> Layer[Field]:
+        return Layer(self._store, look, Field(look, self._pixel_nm, self._told))
+
+    def _new_window(self, look: Look, viewport: Viewport) -> _Window | None:
+        """None where it must wait for the field."""
+        field = self._field.target
+        coarse = viewport.pixel_nm >= field.viewport.pixel_nm
+        if coarse and self._field.look != look:
+            return None
+        picture = self._make(viewport, look.drawing, look.by)
+        if not coarse:
+            return _Window(viewport, Layer(self._store, look, picture))
+        picture.start(field.seen_through(viewport))
+        return _Window(viewport, Layer(self._store, look, picture, mark=self._field.mark))
+
+    def _draw_window(self, deadline: float) -> bool:
+        window = self._next_window or self._window
+        if window is None:
+            return True
+        complete = window.layer.advance(window.rect, deadline)
+        if complete and window is self._next_window:
+            self._window, self._next_window = window, None
+            self._picture_due = 0.0
+        return complete
+
+    def _draw_field(self, deadline: float) -> bool:
+        field = self._next_field or self._field
+        complete = field.advance(EVERYWHERE, deadline)
+        if complete and field is self._next_field:
+            self._field, self._next_field = field, None
+            self._overview_due = 0.0
+            return False  # a window may have waited for it
+        return complete
+
+    def _publish(self) -> float:
+        """Show what has changed and is due; how long until the next is, or `IDLE`."""
+        waits, window, field = IDLE, self._window, self._field
+        if window is not None and window.shown != window.layer.mark.count:
+            waits = self._picture_due - time.monotonic()
+            if waits <= 0:
+                waits, self._picture_due = IDLE, time.monotonic() + _PICTURE_S
+                self._picture = window.picture()
+        overview = self._overview
+        if (overview.molecules, overview.look) != (field.mark.count, field.look):
+            left = self._overview_due - time.monotonic()
+            if left <= 0:
+                left, self._overview_due = IDLE, time.monotonic() + _OVERVIEW_S
+                self._overview = self._look_over()
+            waits = min(waits, left)
+        return waits
+
+    def _look_over(self) -> Picture:
+        field = self._field.target
+        rows, columns = field.viewport.shape
+        factor = max(1, math.ceil(math.sqrt(rows * columns / _MOST_OVERVIEW_PIXELS)))
+        pixel_nm = field.viewport.pixel_nm
+        whole = rows * pixel_nm, columns * pixel_nm
+        viewport = covering(whole, factor * pixel_nm, field.viewport.origin_nm)
+        mark = self._field.mark
+        return picture_of(field.seen_through(viewport), viewport, self._field.look, mark.count)
+
+
+def _worth_completing(window: _Window, look: Look, viewport: Viewport) -> bool:
+    """Whether a window under way still shows something of what is wanted now.
+
+    So a view that is moved all the time is followed, a little late.
+    """
+    finer = max(window.viewport.pixel_nm, viewport.pixel_nm)
+    alike = finer < _ALIKE * min(window.viewport.pixel_nm, viewport.pixel_nm)
+    return window.layer.look == look and alike and window.viewport.rect.meets(viewport.rect)
