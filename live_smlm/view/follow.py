@@ -13,12 +13,12 @@ from typing import Any, Protocol
 
 import zmq
 
-from live_smlm.core import InputError, Localizations
+from live_smlm.core import Localizations
 from live_smlm.transport import viewing
 from live_smlm.transport.codec import Envelope, MalformedError
 from live_smlm.transport.endpoints import Keys, check_address, connected, receive, send
 from live_smlm.transport.viewing import Happenings, LiveFrame, Span
-from live_smlm.view.follow_desk import Desk, seen_from
+from live_smlm.view.follow_desk import Desk
 from live_smlm.view.follow_join import Joint
 from live_smlm.view.follow_series import Charts
 
@@ -115,8 +115,8 @@ class _Follower:
             self.sink.lost(f"this viewer failed: {error!r}")
 
     def _follow(self, held: contextlib.ExitStack) -> None:
-        context, keys = self.desk.context, self.desk.keys
-        stream = held.enter_context(connected(context, zmq.SUB, self.address, keys))
+        context, desk = self.desk.context, self.desk
+        stream = held.enter_context(connected(context, zmq.SUB, self.address, desk.keys))
         stream.subscribe(b"")
         door: zmq.Socket[bytes] | None = None
         poller = zmq.Poller()
@@ -124,17 +124,24 @@ class _Follower:
         while not self.leave.is_set():
             poller.poll(_POLL_MS)
             self._take_all(stream, self._hear)
-            if door is None and self.desk.address:
-                door = held.enter_context(connected(context, zmq.DEALER, self.desk.address, keys))
+            if door is None and desk.address:
+                door = held.enter_context(connected(context, zmq.DEALER, desk.address, desk.keys))
                 door.linger = _POLL_MS  # for the farewell
                 poller.register(door, zmq.POLLIN)
-            if door is not None:
-                self._take_all(door, self._answered)
-                self._ask(door)
+            self._fill_in(door)
             if self._over():
                 break
         if door is not None:
             send(door, Envelope("bye"), wait=False)
+
+    def _fill_in(self, door: "zmq.Socket[bytes] | None") -> None:
+        """Get what is missing, or go on without where there is nobody to ask."""
+        if door is not None:
+            self._take_all(door, self._answered)
+            self._ask(door)
+        elif self._run:  # it has told all its doors
+            for kind in ("history", "events"):
+                self._refused(kind, "the run's desk cannot be reached from here")
 
     def _take_all(self, socket: "zmq.Socket[bytes]", take: Any) -> None:
         for _ in range(_AT_ONCE):
@@ -161,10 +168,8 @@ class _Follower:
             self._finished = self._finished or "another run has begun at its address"
             return
         self._run = run
-        if desk and not self.desk.address:
-            with contextlib.suppress(InputError):  # a door that cannot be reached from here
-                check_address(seen_from(self.address, desk), self.desk.keys, binds=False)
-                self.desk.address = seen_from(self.address, desk)
+        if not self.desk.address:
+            self.desk.learn(self.address, desk)
         self._spans.knows(viewing.whole(values, "published"))
         self._events.knows(viewing.whole(values, "events"))
         self._charts.heard(values.get("series"))
@@ -215,7 +220,10 @@ class _Follower:
         if message.kind == "refused":
             self._refused(kind, viewing.text(message.values.get("why")))
         elif kind == "history":
+            before = self._spans.have
             self._hand_on(self._spans.fetched(viewing.read_span(message, "history")))
+            if self._spans.have == before:  # not there yet: no hurry to ask again
+                self._asked[kind] = 0, time.monotonic()
         elif kind == "events":
             self._tell(self._events.fetched(viewing.read_happenings(message)))
         elif kind == "series":

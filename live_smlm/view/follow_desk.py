@@ -8,16 +8,33 @@ from urllib.parse import urlsplit
 
 import zmq
 
+from live_smlm.core import InputError
 from live_smlm.transport.codec import MalformedError
-from live_smlm.transport.endpoints import Keys, connected, receive, send
+from live_smlm.transport.endpoints import (
+    Keys,
+    check_address,
+    connected,
+    is_loopback,
+    receive,
+    send,
+)
 from live_smlm.transport.viewing import Command, command_message, text
 
 PATIENCE_MS = 3000
 _ANYWHERE = {"0.0.0.0", "::", "*"}  # noqa: S104 - recognized, never bound
 
 
-def seen_from(stream: str, desk: str) -> str:
-    """The desk's address as seen from here: on the stream's host, where it listens everywhere."""
+def seen_from(stream: str, desk: str) -> str | None:
+    """The desk's address as seen from here, on the stream's host where it listens everywhere.
+
+    None where it cannot be reached: on another machine's loopback, or as no address.
+    """
+    try:
+        check_address(desk, None, binds=False)
+    except InputError:
+        return None
+    if is_loopback(desk) and not is_loopback(stream):
+        return None
     told = urlsplit(desk)
     if told.scheme != "tcp" or told.hostname not in _ANYWHERE:
         return desk
@@ -44,6 +61,11 @@ class Desk:
     token: str = field(default="", repr=False)
     address: str = ""
     """Empty until the run has told it."""
+
+    def learn(self, stream: str, told: str) -> None:
+        """Take the address that the run tells on its stream."""
+        self.address = seen_from(stream, told) or ""
+        self.keys = None if is_loopback(told) else self.keys
 
     @property
     def in_control(self) -> bool:
