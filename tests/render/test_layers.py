@@ -99,7 +99,7 @@ def test_the_store_is_drawn_as_a_table_is(viewport: Viewport, look: Look) -> Non
 
 
 _ACTS = st.one_of(
-    st.tuples(st.just("add"), st.integers(1, 700)),
+    st.tuples(st.just("add"), st.sampled_from([1, 90, 450, 700])),
     st.tuples(st.just("look"), st.integers(0, len(LOOKS) - 1)),
     st.tuples(st.just("view"), st.integers(0, len(VIEWS) - 1)),
     st.tuples(st.just("step"), st.integers(1, 4)),
@@ -107,7 +107,7 @@ _ACTS = st.one_of(
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(_ACTS, max_size=14))
+@given(st.lists(_ACTS, min_size=4, max_size=14))
 def test_no_molecule_is_lost_or_drawn_twice(acts: list[tuple[str, int]]) -> None:
     store, look, viewport = MoleculeStore(), LOOKS[0], FINE
     painter = Painter(store, look)
