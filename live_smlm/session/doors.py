@@ -40,7 +40,6 @@ def forget(folder: Path) -> None:
 def doors_of(folder: Path) -> Doors:
     """The doors of the run that goes on in a folder."""
     path = desk_path(folder)
-    require(folder.is_dir(), f"{folder} is no folder; give that of a run")
     require(log.is_open(folder), f"no run is going on in {folder}; look at it with live-smlm info")
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
@@ -55,6 +54,10 @@ def find(where: str) -> Doors:
     """The doors of a run, from its folder or the address of its status stream."""
     if "://" in where:
         return Doors(status=where, desk="", token="")
+    require(
+        Path(where).is_dir(),
+        f"{where!r} is neither the folder of a run nor an address; write tcp://host:port",
+    )
     return doors_of(Path(where))
 
 
