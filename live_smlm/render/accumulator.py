@@ -18,7 +18,7 @@ from live_smlm.render.kernels import (
     count,
     cut_normal,
     normal_quantiles,
-    scatter,
+    scattered,
     spread,
 )
 from live_smlm.render.values import PRECISION, value
@@ -133,14 +133,12 @@ class CpuAccumulator:
         place = (*self.viewport.origin_nm, self.viewport.pixel_nm)
         x, y, mode = molecules.x, molecules.y, self.drawing.mode
         if mode is Mode.HISTOGRAM:
-            count(x, y, amounts, *place, self._sums)
+            count(x, y, 1, amounts, *place, self._sums)
         elif mode is Mode.DITHERED:
-            widths, points = (
-                widths_of(molecules, self.drawing),
-                (self.drawing.copies, self.drawing.seed),
-            )
-            chance = normal_quantiles()
-            scatter(x, y, *widths, amounts, *place, chance, *points, self._added, self._sums)
+            copies, seed = self.drawing.copies, self.drawing.seed
+            widths = widths_of(molecules, self.drawing)
+            x, y = scattered(x, y, *widths, normal_quantiles(), copies, seed, self._added)
+            count(x, y, copies, amounts, *place, self._sums)
         else:
             spread(
                 x, y, *widths_of(molecules, self.drawing), amounts, *place, cut_normal(), self._sums

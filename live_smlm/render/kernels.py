@@ -49,15 +49,17 @@ def normal_quantiles() -> F32:
 
 
 @jit
-def count(x: F32, y: F32, amounts: F32, y0: float, x0: float, pixel: float, sums: F32) -> None:
-    """Each molecule into the pixel that it lies in."""
+def count(
+    x: F32, y: F32, copies: int, amounts: F32, y0: float, x0: float, pixel: float, sums: F32
+) -> None:
+    """Each point into the pixel that it lies in, the amount of a molecule shared among its own."""
     planes, rows, columns = sums.shape
-    per_nm = 1.0 / pixel
-    for m in range(x.size):
-        across, along = (x[m] - x0) * per_nm, (y[m] - y0) * per_nm
+    per_nm, part = 1.0 / pixel, 1.0 / copies
+    for n in range(x.size):
+        across, along = (x[n] - x0) * per_nm, (y[n] - y0) * per_nm
         if 0.0 <= across < columns and 0.0 <= along < rows:
             for p in range(planes):
-                sums[p, int(along), int(across)] += amounts[m, p]
+                sums[p, int(along), int(across)] += part * amounts[n // copies, p]
 
 
 @jit
@@ -116,40 +118,37 @@ def spread(
 
 
 @jit
-def scatter(
+def _shift(seed: int, number: int, quantiles: F32) -> tuple[float, float]:
+    """Two independent normal numbers that depend on the seed and the point's number alone."""
+    bits = np.uint64(seed) * _MIX_2 + (np.uint64(number) + np.uint64(1)) * _GOLDEN
+    bits = (bits ^ (bits >> _S30)) * _MIX_1
+    bits = (bits ^ (bits >> _S27)) * _MIX_2
+    bits ^= bits >> _S31
+    first, second = bits & _INDEX_BITS, (bits >> _S12) & _INDEX_BITS
+    return quantiles[np.int64(first)], quantiles[np.int64(second)]
+
+
+@jit
+def scattered(
     x: F32,
     y: F32,
     sigma_x: F32,
     sigma_y: F32,
-    amounts: F32,
-    y0: float,
-    x0: float,
-    pixel: float,
     quantiles: F32,
     copies: int,
     seed: int,
     first: int,
-    sums: F32,
-) -> None:
-    """Each molecule as `copies` points drawn from its Gaussian, its amount shared among them.
+) -> tuple[F32, F32]:
+    """Each molecule as `copies` points drawn from its Gaussian; NaN where its width is unknown.
 
     `first` is the number of the first molecule: a molecule of one number and
     seed is scattered alike whatever came with it.
     """
-    planes, rows, columns = sums.shape
-    per_nm, part = 1.0 / pixel, 1.0 / copies
+    across, along = np.empty(x.size * copies, np.float32), np.empty(x.size * copies, np.float32)
     for m in range(x.size):
-        if not (sigma_x[m] >= 0.0 and sigma_y[m] >= 0.0):
-            continue
-        number = np.uint64(first + m) * np.uint64(copies)
+        known = sigma_x[m] >= 0.0 and sigma_y[m] >= 0.0
         for c in range(copies):
-            bits = np.uint64(seed) * _MIX_2 + (number + np.uint64(c) + np.uint64(1)) * _GOLDEN
-            bits = (bits ^ (bits >> _S30)) * _MIX_1
-            bits = (bits ^ (bits >> _S27)) * _MIX_2
-            bits ^= bits >> _S31
-            shift_x = quantiles[np.int64(bits & _INDEX_BITS)] * sigma_x[m]
-            shift_y = quantiles[np.int64((bits >> _S12) & _INDEX_BITS)] * sigma_y[m]
-            across, along = (x[m] + shift_x - x0) * per_nm, (y[m] + shift_y - y0) * per_nm
-            if 0.0 <= across < columns and 0.0 <= along < rows:
-                for p in range(planes):
-                    sums[p, int(along), int(across)] += part * amounts[m, p]
+            shift_x, shift_y = _shift(seed, (first + m) * copies + c, quantiles)
+            across[m * copies + c] = x[m] + shift_x * sigma_x[m] if known else np.nan
+            along[m * copies + c] = y[m] + shift_y * sigma_y[m] if known else np.nan
+    return across, along
