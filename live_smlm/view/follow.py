@@ -95,6 +95,8 @@ class _Follower:
     _spans: Joint[Span] = field(default_factory=Joint)
     _events: Joint[Happenings] = field(default_factory=Joint)
     _charts: Charts = field(default_factory=Charts)
+    _state: Mapping[str, Any] = field(default_factory=dict)
+    """The newest."""
     _run: str = ""
     _finished: str = ""
     """How the run ended, once it has said so."""
@@ -126,13 +128,12 @@ class _Follower:
             self._take_all(stream, self._hear)
             if door is None and desk.address:
                 door = held.enter_context(connected(context, zmq.DEALER, desk.address, desk.keys))
-                door.linger = _POLL_MS  # for the farewell
+                door.linger = _POLL_MS
+                held.callback(send, door, Envelope("bye"), wait=False)
                 poller.register(door, zmq.POLLIN)
             self._fill_in(door)
             if self._over():
                 break
-        if door is not None:
-            send(door, Envelope("bye"), wait=False)
 
     def _fill_in(self, door: "zmq.Socket[bytes] | None") -> None:
         """Get what is missing, or go on without where there is nobody to ask."""
@@ -140,6 +141,7 @@ class _Follower:
             self._take_all(door, self._answered)
             self._ask(door)
         elif self._run:  # it has told all its doors
+            self._charts.torn = False  # there will be none
             for kind in ("history", "events"):
                 self._refused(kind, "the run's desk cannot be reached from here")
 
@@ -160,25 +162,32 @@ class _Follower:
         elif message.kind == "frame":
             self.sink.frame(viewing.read_frame(message))
         elif message.kind == "state":
-            self._state(message.values)
+            self._hear_state(message.values)
 
-    def _state(self, values: Mapping[str, Any]) -> None:
-        run, desk = viewing.text(values.get("id")), viewing.text(values.get("desk") or "")
+    def _hear_state(self, values: Mapping[str, Any]) -> None:
+        run, desk = values.get("id"), viewing.text(values.get("desk") or "")
+        published, events = viewing.whole(values, "published"), viewing.whole(values, "events")
+        if not isinstance(run, str):
+            raise MalformedError("the state does not say of which run it is")
         if self._run not in {"", run}:
             self._finished = self._finished or "another run has begun at its address"
             return
         self._run = run
         if not self.desk.address:
             self.desk.learn(self.address, desk)
-        self._spans.knows(viewing.whole(values, "published"))
-        self._events.knows(viewing.whole(values, "events"))
+        self._spans.knows(published)
+        self._events.knows(events)
         self._charts.heard(values.get("series"))
-        self.sink.state({**values, "series": self._charts.columns})
+        self._state = values
+        self._tell_state()
         ended = values.get("finished")
         if isinstance(ended, Mapping):
             self._finished = (
                 f"{viewing.text(ended.get('finish'))}: {viewing.text(ended.get('reason'))}"
             )
+
+    def _tell_state(self) -> None:
+        self.sink.state({**self._state, "series": self._charts.columns})
 
     def _hand_on(self, spans: list[Span]) -> None:
         for span in spans:
@@ -228,6 +237,7 @@ class _Follower:
             self._tell(self._events.fetched(viewing.read_happenings(message)))
         elif kind == "series":
             self._charts.fetched(message.values)
+            self._tell_state()
 
     def _refused(self, kind: str, why: str) -> None:
         """Go on without it."""
@@ -241,7 +251,8 @@ class _Follower:
         """Whether nothing more will come; says so, and says when the run falls silent."""
         quiet_s = time.monotonic() - self._heard_s
         if self._finished:
-            complete = self._spans.missing() is None and self._events.missing() is None
+            lacking = self._spans.missing() or self._events.missing() or self._charts.torn
+            complete = not lacking
             if complete or quiet_s > _PATIENCE_S:
                 self.sink.lost(self._finished if complete else self._incomplete())
                 return True
