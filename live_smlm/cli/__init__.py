@@ -24,6 +24,7 @@ from live_smlm.cli import (
     settings,
     simulate,
     train,
+    view,
     watch,
     worker,
 )
@@ -46,6 +47,7 @@ app.command("keys")(worker.keys)
 app.command("convert")(convert.convert)
 app.command("info")(convert.info)
 app.command("render")(render.render)
+app.command("view")(view.view)
 app.command("watch")(watch.watch)
 app.command("config")(settings.settings)
 app.command("simulate")(simulate.simulate)

@@ -54,16 +54,18 @@ class CameraFrame(QWidget):
         room = self.height() - _CAPTION
         scale = min(self.width() / columns, room / rows)
         left = (self.width() - scale * columns) / 2
-        box = QRectF(left, (room - scale * rows) / 2, scale * columns, scale * rows)
+        box = QRectF(left, 0, scale * columns, scale * rows)
         painter.drawImage(box, image)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(QColor(theme.GRADES[Grade.CAUTION]), 1.2))
+        painter.setClipRect(box)
         per_nm = scale / live.pixel_size_nm
         for y, x in zip(live.molecules.y, live.molecules.x, strict=True):
             at = QPointF(box.left() + float(x) * per_nm, box.top() + float(y) * per_nm)
             painter.drawEllipse(at, _RADIUS, _RADIUS)
+        painter.setClipping(False)
         words = f"frame {live.number:,} · {len(live.molecules)} molecules"
-        foot = QRectF(0, self.height() - _CAPTION, self.width(), _CAPTION)
+        foot = QRectF(0, box.bottom() + 2, self.width(), _CAPTION)
         paint.text(painter, foot, words, 11, Qt.AlignmentFlag.AlignCenter, faint=True)
 
 

@@ -111,7 +111,7 @@ class _Chart(QWidget):
         self._newest.setStyleSheet("font-size: 14px;")
         head.addWidget(self._newest)
         stack.addLayout(head)
-        self._plot = pyqtgraph.PlotWidget(background=None)
+        self._plot = pyqtgraph.PlotWidget(background=theme.PANEL)
         self._plot.setFixedHeight(_HEIGHT - 30)
         self._plot.setMenuEnabled(False)
         self._plot.setMouseEnabled(x=False, y=False)

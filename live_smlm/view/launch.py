@@ -15,8 +15,8 @@ from live_smlm.config import RunConfig
 from live_smlm.core import require
 from live_smlm.view import entries
 
-DESK = "desk.json"
-"""The file by which a run tells its own where it can be joined."""
+_DESK = "desk.json"
+"""What a run writes into its folder once it can be joined."""
 _RUNS = Path("runs")
 _MODULE = ("-c", "import sys; from live_smlm.cli import main; sys.exit(main())")
 
@@ -31,14 +31,14 @@ class Launched:
     """What the run printed, its errors included."""
 
     @property
-    def desk(self) -> Path | None:
-        """Where to join it; None until it can be joined."""
-        path = self.folder / DESK
-        return path if path.is_file() else None
+    def ready(self) -> bool:
+        """Whether it can be joined: it goes on, or has been and left its record."""
+        ended = self.process.poll() is not None
+        return (self.folder / _DESK).is_file() or (ended and self.folder.is_dir())
 
     def failure(self) -> str | None:
-        """The last line of a run that ended before it could be joined; None otherwise."""
-        if self.process.poll() is None or self.desk is not None:
+        """The last line of a run that ended before it began; None otherwise."""
+        if self.process.poll() is None or self.ready:
             return None
         lines = self.printed.read_text(encoding="utf-8", errors="replace").split("\n")
         said = [line.removeprefix("live-smlm: ") for line in lines if line.strip()]

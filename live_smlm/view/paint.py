@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFont, QImage, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen, QPolygonF
 
 from live_smlm.core import F64
 from live_smlm.render.colour import Rgb
@@ -46,6 +46,7 @@ def colour_bar(
 ) -> None:
     """What the colours mean, in the upper right corner."""
     left = sight.size[1] - MARGIN - _COLOURS_WIDTH
+    plate(painter, QRectF(left - 92, MARGIN - 8, 112, _COLOURS_HEIGHT + 42))
     box = QRectF(left, MARGIN + 24, _COLOURS_WIDTH, _COLOURS_HEIGHT)
     column = np.ascontiguousarray(shades[::-1, np.newaxis])
     painter.drawImage(box, image_of(column))
@@ -99,6 +100,22 @@ def crosshair(painter: QPainter, sight: Sight, point: Place) -> None:
     painter.drawLine(QPointF(0, point[0]), QPointF(sight.size[1], point[0]))
 
 
+def readout(painter: QPainter, words: str) -> None:
+    """Words in the upper left corner."""
+    font = QFont(painter.font())
+    font.setPixelSize(12)
+    wide = QFontMetricsF(font).horizontalAdvance(words)
+    plate(painter, QRectF(MARGIN - 8, MARGIN - 8, wide + 16, 26))
+    text(painter, QRectF(MARGIN, MARGIN - 4, wide + 8, 18), words, 12, _LEFT)
+
+
+def plate(painter: QPainter, box: QRectF) -> None:
+    """Dark ground on which words can be read."""
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(12, 13, 15, 190))
+    painter.drawRoundedRect(box, 4, 4)
+
+
 def line(painter: QPainter, sight: Sight, measured: Line) -> None:
     """A measured distance with its length."""
     start, end = sight.point(measured.start), sight.point(measured.end)
@@ -119,7 +136,7 @@ def region(painter: QPainter, sight: Sight, marked: Region, words: str) -> None:
     top, left = sight.point(marked.top_left)
     height, width = (side / sight.nm_per_point for side in marked.sides_nm)
     box = QRectF(left, top, width, height)
-    painter.setBrush(QBrush(QColor(90, 169, 214, 26)))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(QPen(QColor(theme.ACCENT), 1.5))
     painter.drawRect(box)
     text(painter, QRectF(left, top - 20, 420, 18), words, 12, _LEFT)
@@ -130,9 +147,7 @@ def profile(painter: QPainter, sight: Sight, distance: F64, counts: F64) -> None
     width, height = _PROFILE
     left = minimap_box(sight).right() + MARGIN
     box = QRectF(left, sight.size[0] - MARGIN - height, width, height)
-    painter.setPen(QPen(QColor(theme.EDGE), 1))
-    painter.setBrush(QColor(12, 13, 15, 215))
-    painter.drawRoundedRect(box, 4, 4)
+    plate(painter, box)
     plot = box.adjusted(10, 26, -10, -20)
     top = float(counts.max()) or 1.0
     xs = plot.left() + plot.width() * distance / max(float(distance[-1]), 1e-9)

@@ -36,10 +36,10 @@ QLabel#faint, QLabel#caption {{ color: {FAINT}; }}
 QLabel#caption {{ font-size: 11px; }}
 QLabel#number {{ font-size: 19px; font-weight: 500; }}
 QLabel#title {{ font-size: 15px; font-weight: 600; }}
-QLabel#section {{ color: {FAINT}; font-size: 11px; font-weight: 600; padding-top: 6px; }}
+QLabel#section {{ color: {FAINT}; font-size: 11px; font-weight: 600; padding: 0; }}
 QPushButton, QToolButton {{ background: {RAISED}; border: 1px solid {EDGE}; border-radius: 4px;
   padding: 5px 12px; min-height: 18px; }}
-QToolButton {{ padding: 4px 8px; }}
+QToolButton {{ padding: 4px 7px; }}
 QPushButton:hover, QToolButton:hover {{ border-color: {ACCENT}; }}
 QPushButton:focus, QToolButton:focus {{ border-color: {ACCENT}; }}
 QPushButton:disabled, QToolButton:disabled {{ color: #565c64; background: {PANEL}; }}
@@ -51,10 +51,15 @@ QPushButton#stop {{ background: #4a2522; border-color: #8a423b; font-weight: 600
 QComboBox, QLineEdit, QSpinBox, QDoubleSpinBox {{ background: {RAISED};
   border: 1px solid {EDGE}; border-radius: 3px; padding: 2px 6px; min-height: 20px;
   selection-background-color: #2d5975; }}
+QAbstractSpinBox QLineEdit {{ background: transparent; border: none; padding: 0;
+  min-height: 0; }}
 QComboBox:focus, QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus {{
   border-color: {ACCENT}; }}
 QLineEdit[wrong="true"] {{ border-color: {GRADES[Grade.ALARM]}; }}
-QComboBox::drop-down {{ border: none; width: 16px; }}
+QComboBox::drop-down {{ border: none; width: 18px; }}
+QComboBox::down-arrow {{ image: none; width: 0; height: 0; margin-right: 8px;
+  border-left: 4px solid {RAISED}; border-right: 4px solid {RAISED};
+  border-top: 5px solid {FAINT}; }}
 QComboBox QAbstractItemView {{ background: {RAISED}; border: 1px solid {EDGE};
   selection-background-color: #2d5975; }}
 QCheckBox {{ background: transparent; spacing: 6px; }}
@@ -69,6 +74,7 @@ QProgressBar {{ background: {RAISED}; border: 1px solid {EDGE}; border-radius: 3
   height: 8px; }}
 QProgressBar::chunk {{ background: {ACCENT}; border-radius: 2px; }}
 QListWidget {{ background: {PANEL}; border: 1px solid {EDGE}; border-radius: 4px; }}
+QTabBar {{ qproperty-drawBase: 0; }}
 QTabBar::tab {{ background: transparent; color: {FAINT}; padding: 5px 12px;
   border-bottom: 2px solid transparent; }}
 QTabBar::tab:selected {{ color: {TEXT}; border-bottom-color: {ACCENT}; }}

@@ -1,0 +1,103 @@
+"""A run that has ended, told to a window from its folder as if it went on."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from live_smlm.metrics import series
+from live_smlm.store.log import records
+from live_smlm.store.record import read_events, read_run
+from live_smlm.store.run_folder import check_run
+from live_smlm.view.follow import Sink
+
+_EVERY = 50
+"""Records between two states."""
+_LATENCY_UNKNOWN = np.zeros(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run of which nothing can be asked any more."""
+
+    in_control: bool = False
+
+    def stop(self, reason: str) -> str | None:
+        """See `view.link.Control`."""
+        return f"the run has ended; it needs no stop ({reason})"
+
+    def abort(self, reason: str) -> str | None:
+        """See `view.link.Control`."""
+        return self.stop(reason)
+
+
+@contextmanager
+def replayed(folder: Path, sink: Sink) -> Iterator[Ended]:
+    """Tell `sink` all that a folder holds, on a thread of its own, while this is open."""
+    check_run(folder)
+    reading = _Reading(folder, sink, read_run(folder))
+    thread = threading.Thread(target=reading.run, name="replay")
+    thread.start()
+    try:
+        yield Ended()
+    finally:
+        reading.leave.set()
+        thread.join()
+    if reading.failure is not None:
+        raise reading.failure
+
+
+@dataclass(slots=True)
+class _Reading:
+    folder: Path
+    sink: Sink
+    record: Mapping[str, Any]
+    leave: threading.Event = field(default_factory=threading.Event)
+    failure: Exception | None = None
+
+    def run(self) -> None:
+        """Read until all is told, or nobody listens."""
+        try:
+            self._read()
+        except Exception as error:  # noqa: BLE001 - raised again where `replayed` is left
+            self.failure = error
+            self.sink.lost(f"{self.folder} cannot be read: {error}")
+
+    def _read(self) -> None:
+        for event in read_events(self.folder):
+            self.sink.event(str(event.get("what", "")), str(event.get("detail", "")))
+        camera = self.record["camera"]
+        rows, columns = camera["shape"]
+        area_um2 = rows * columns * (camera["pixel_size_nm"] / 1000) ** 2
+        charts = series.start(area_um2, None)
+        self.sink.state(self._state(charts, {}))
+        for number, record in enumerate(records(self.folder)):
+            if self.leave.is_set():
+                return
+            self.sink.molecules(record.molecules)
+            frames = record.stop - record.first
+            item = series.part(record.first, frames, record.molecules, _LATENCY_UNKNOWN)
+            charts = series.fold(charts, item)
+            if number % _EVERY == 0:
+                self.sink.state(self._state(charts, {}))
+        ended = {"finish": self.record["finish"], "reason": self.record["reason"]}
+        self.sink.state(self._state(charts, {"finished": ended}))
+        self.sink.lost(f"{ended['finish']}: {ended['reason']}")
+
+    def _state(self, charts: series.Series, more: Mapping[str, Any]) -> dict[str, Any]:
+        said, camera = self.record, self.record["camera"]
+        return {
+            "run": self.folder.name,
+            "shape": camera["shape"],
+            "pixel_size_nm": camera["pixel_size_nm"],
+            **said["frames"],
+            **{name: said[name] for name in ("molecules", "trust", "engine", "device", "source")},
+            "simulated": said["simulated"],
+            "latency_ms": said["latency_ms"],
+            "series": series.newest(charts)["points"],
+            **more,
+        }

@@ -1,0 +1,58 @@
+"""`live-smlm view`: the window, on a run that goes on, on one that has ended, or before one."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from live_smlm.cli.replay import replayed
+from live_smlm.config import RunConfig, read_config
+from live_smlm.core import require
+from live_smlm.session import doors
+from live_smlm.store import log
+from live_smlm.transport.endpoints import Keys, read_keys
+from live_smlm.view.follow import Sink, following
+from live_smlm.view.link import Control, Join
+
+
+def view(
+    file: Annotated[
+        Path | None, typer.Argument(help="TOML configuration of a new run, to fill the form")
+    ] = None,
+    *,
+    connect: Annotated[
+        str | None, typer.Option(help="Folder of a run, or tcp://host:port of its status stream")
+    ] = None,
+    keys: Annotated[Path | None, typer.Option(help="Folder of keys")] = None,
+) -> None:
+    """Open the window: on a run, or with the settings of a new one."""
+    require(file is None or connect is None, "say a configuration or --connect, not both")
+    pair = None if keys is None else read_keys(keys, "worker")
+    form: RunConfig | None = None if file is None else read_config(file, {})
+
+    def find(where: str) -> Join:
+        return joining(where, pair)
+
+    if connect is not None:
+        find(connect)  # refused before a window opens
+    from live_smlm.view import app  # noqa: PLC0415 - Qt is needed here only
+
+    raise typer.Exit(app.show(find, connect, form=form))
+
+
+def joining(where: str, keys: Keys | None = None) -> Join:
+    """How to join the run of a folder or address; one that has ended is read from its folder."""
+    folder = Path(where)
+    if "://" not in where and folder.is_dir() and not log.is_open(folder):
+
+        def read(sink: Sink) -> AbstractContextManager[Control]:
+            return replayed(folder, sink)
+
+        return read
+    found = doors.find(where)
+
+    def follow(sink: Sink) -> AbstractContextManager[Control]:
+        return following(found.status, sink, keys=keys, token=found.token)
+
+    return follow

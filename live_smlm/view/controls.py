@@ -1,0 +1,267 @@
+"""The panel beside the picture: how molecules are drawn, coloured and chosen.
+
+It shows a taste and reports a new one; it decides nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QScrollArea,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from live_smlm.core import InputError
+from live_smlm.render.accumulator import Mode
+from live_smlm.render.colour import COLORMAPS
+from live_smlm.render.filters import Filters
+from live_smlm.view.hand import Tool
+from live_smlm.view.parts import button, label, panel
+from live_smlm.view.ranges import range_of, range_words
+from live_smlm.view.taste import BY, MODES, TITLES, Taste
+from live_smlm.view.tone import MOST_GAMMA, Shading
+
+_FILTERS = {
+    "photons": "photons",
+    "precision": "precision, nm",
+    "z": "z, nm",
+    "frame": "frame",
+    "probability": "probability",
+}
+_GAMMA_STEPS = 100
+_LABEL_WIDTH = 84
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """What the tools do."""
+
+    measure: Callable[[], object]
+    region: Callable[[], object]
+    fit: Callable[[], object]
+    clear: Callable[[], object]
+    limits: Callable[[], tuple[float, float]]
+    """What the picture's contrast is at the moment."""
+
+
+class Controls(QScrollArea):
+    """Everything about the picture's looks."""
+
+    def __init__(self, choose: Callable[[Taste], None], acts: Acts) -> None:
+        super().__init__()
+        self._choose = choose
+        self._acts = acts
+        self._taste = Taste()
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        inner = QWidget()
+        inner.setObjectName("inner")
+        self.setObjectName("inner")
+        self.stack = QVBoxLayout(inner)
+        self.stack.setContentsMargins(0, 0, 0, 0)
+        self.stack.setSpacing(6)
+        self._tools()
+        self._drawing()
+        self._contrast()
+        self._choice()
+        self.stack.addStretch(1)
+        self.setWidget(inner)
+        self.tell(self._taste)
+
+    def tell(self, taste: Taste) -> None:
+        """Show a taste, without reporting it."""
+        self._taste = taste
+        widgets = (self.mode, self.spread, self.by, self.colormap, self.values, self.auto)
+        blocked = [QSignalBlocker(w) for w in (*widgets, self.percentile, self.fixed, self.gamma)]
+        self.mode.setCurrentText(taste.drawing.mode.value)
+        self.spread.setValue(taste.drawing.width_nm)
+        self.spread.setEnabled(taste.drawing.mode is Mode.GAUSSIAN)
+        self.by.setCurrentText(next(word for word, by in BY.items() if by == taste.by))
+        self.colormap.setCurrentText(taste.colormap)
+        self.values.setEnabled(taste.by is not None)
+        self.values.setPlaceholderText("automatic")
+        self.values.setText(range_words(taste.value_range))
+        tone = taste.tone
+        self.auto.setChecked(tone.fixed is None)
+        self.percentile.setEnabled(tone.fixed is None)
+        self.percentile.setValue(tone.percentile)
+        self.fixed.setEnabled(tone.fixed is not None)
+        self.fixed.setText(range_words(tone.fixed))
+        self.gamma.setValue(round(tone.gamma * _GAMMA_STEPS))
+        self._gamma_said.setText(f"{tone.gamma:.2f}")
+        for name, entry in self.filters.items():
+            if not entry.hasFocus():
+                entry.setText(range_words(taste.filters.ranges().get(name)))
+        del blocked
+
+    def tell_tool(self, tool: Tool) -> None:
+        """Which tool is in hand."""
+        self.measure.setChecked(tool is Tool.MEASURE)
+        self.region.setChecked(tool is Tool.REGION)
+
+    def tell_limits(self, shading: Shading | None) -> None:
+        """What automatic contrast and colours come to at the moment."""
+        if shading is not None:
+            self.fixed.setPlaceholderText(range_words(shading.limits))
+            self.values.setPlaceholderText(range_words(shading.value_limits))
+
+    def _tools(self) -> None:
+        _, stack = self._section("Tools")
+        row = QHBoxLayout()
+        row.setSpacing(3)
+        acts = self._acts
+        self.measure = button("Measure", "Distance and profile along a line (D)", acts.measure)
+        self.region = button("Region", "Mark a rectangle (R); zoom to it (Z)", acts.region)
+        for tool in (self.measure, self.region):
+            tool.setCheckable(True)
+            row.addWidget(tool)
+        row.addWidget(button("Fit", "The whole field (F)", acts.fit))
+        row.addWidget(button("Clear", "No marks, plain hand (Esc)", acts.clear))
+        stack.addLayout(row)
+
+    def _drawing(self) -> None:
+        form = self._form("Look")
+        self.mode = _combo([mode.value for mode in MODES], "How a molecule is drawn (M)")
+        self.spread = QDoubleSpinBox(minimum=1, maximum=1000, suffix=" nm", decimals=0)
+        self.spread.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        self.spread.setToolTip("Standard deviation of each molecule in the mode gaussian")
+        form.addRow(_name("Drawn as"), self.mode)
+        form.addRow(_name("Width"), self.spread)
+        self.mode.currentTextChanged.connect(
+            lambda word: self._choose(self._taste.drawn(mode=Mode(word)))
+        )
+        self.spread.valueChanged.connect(lambda nm: self._choose(self._taste.drawn(width_nm=nm)))
+
+        self._colours(form)
+
+    def _colours(self, form: QFormLayout) -> None:
+        self.by = _combo(list(BY), "What colours tell (C)")
+        self.colormap = _combo(list(COLORMAPS), "Which colours (L)")
+        self.values = _entry("Values of the first and the last colour, as -400 to 400")
+        form.addRow(_name("Tell"), self.by)
+        form.addRow(_name("Map"), self.colormap)
+        form.addRow(_name("From … to"), self.values)
+        self.by.currentTextChanged.connect(
+            lambda word: self._choose(replace(self._taste, by=BY[word], value_range=None))
+        )
+        self.colormap.currentTextChanged.connect(
+            lambda word: self._choose(self._taste.with_colormap(word))
+        )
+        self.values.editingFinished.connect(
+            lambda: self._typed(self.values, lambda span: replace(self._taste, value_range=span))
+        )
+
+    def _contrast(self) -> None:
+        form = self._form("Contrast")
+        self.auto = QCheckBox("automatic")
+        self.auto.setToolTip("Follow what is seen (A)")
+        self.percentile = QDoubleSpinBox(
+            minimum=50, maximum=100, decimals=2, singleStep=0.1, suffix=" %"
+        )
+        self.percentile.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        self.percentile.setToolTip("This share of the lit pixels is not brighter than the screen")
+        self.fixed = _entry(f"{TITLES[None]} of the darkest and the brightest shade ([ and ])")
+        self.gamma = QSlider(Qt.Orientation.Horizontal)
+        self.gamma.setRange(round(_GAMMA_STEPS / MOST_GAMMA), 2 * _GAMMA_STEPS)
+        self.gamma.setToolTip("Below 1 faint structures are lifted (G)")
+        self._gamma_said = label("", "faint")
+        row = QHBoxLayout()
+        row.addWidget(self.gamma)
+        row.addWidget(self._gamma_said)
+        form.addRow(_name("Contrast"), self.auto)
+        form.addRow(_name("Percentile"), self.percentile)
+        form.addRow(_name("By hand"), self.fixed)
+        form.addRow(_name("Gamma"), row)
+        self.auto.toggled.connect(self._automatic)
+        self.percentile.valueChanged.connect(lambda share: self._toned(percentile=share))
+        self.fixed.editingFinished.connect(
+            lambda: self._typed(
+                self.fixed,
+                lambda span: replace(self._taste, tone=replace(self._taste.tone, fixed=span)),
+            )
+        )
+        self.gamma.valueChanged.connect(lambda step: self._toned(gamma=step / _GAMMA_STEPS))
+
+    def _choice(self) -> None:
+        form = self._form("Filters")
+        self.filters: dict[str, QLineEdit] = {}
+        for name, words in _FILTERS.items():
+            entry = _entry(f"Draw only molecules of this {name}, as 500 to 5000, or 500 to")
+            entry.setPlaceholderText("all")
+            form.addRow(_name(words), entry)
+            entry.editingFinished.connect(lambda entry=entry: self._filtered(entry))
+            self.filters[name] = entry
+
+    def _section(self, title: str) -> tuple[QFrame, QVBoxLayout]:
+        frame, stack = panel()
+        stack.addWidget(label(title.upper(), "section"))
+        self.stack.addWidget(frame)
+        return frame, stack
+
+    def _form(self, title: str) -> QFormLayout:
+        _, stack = self._section(title)
+        form = QFormLayout()
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.setVerticalSpacing(4)
+        form.setHorizontalSpacing(6)
+        stack.addLayout(form)
+        return form
+
+    def _toned(self, **changes: float) -> None:
+        self._choose(replace(self._taste, tone=replace(self._taste.tone, **changes)))  # type: ignore[arg-type] # its fields
+
+    def _automatic(self, on: bool) -> None:  # noqa: FBT001 - Qt's signal
+        from_now = None if on else self._acts.limits()
+        self._choose(replace(self._taste, tone=replace(self._taste.tone, fixed=from_now)))
+
+    def _filtered(self, entry: QLineEdit) -> None:
+        def chosen(_: object) -> Taste:
+            typed = {name: range_of(one.text()) for name, one in self.filters.items()}
+            return replace(self._taste, filters=Filters(**typed))
+
+        self._typed(entry, chosen)
+
+    def _typed(self, entry: QLineEdit, make: Callable[[tuple[float, float] | None], Taste]) -> None:
+        """Report what was typed; what cannot be used turns the entry red and says why."""
+        why = ""
+        try:
+            taste = make(range_of(entry.text()))
+        except InputError as error:
+            why = str(error)
+        else:
+            self._choose(taste)
+        entry.setProperty("wrong", bool(why))
+        entry.setToolTip(why or str(entry.property("hint")))
+        entry.style().unpolish(entry)
+        entry.style().polish(entry)
+
+
+def _combo(words: list[str], hint: str) -> QComboBox:
+    combo = QComboBox()
+    combo.addItems(words)
+    combo.setToolTip(hint)
+    return combo
+
+
+def _entry(hint: str) -> QLineEdit:
+    entry = QLineEdit()
+    entry.setToolTip(hint)
+    entry.setProperty("hint", hint)
+    return entry
+
+
+def _name(words: str) -> QWidget:
+    made = label(words, "faint")
+    made.setFixedWidth(_LABEL_WIDTH)
+    return made

@@ -1,0 +1,193 @@
+"""Between a run and the widgets: what to show next, decided without any widget.
+
+The window calls `tick` before it draws, and draws only what that brings. All
+methods belong to the window's thread; the follower's thread knows the inbox only.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from live_smlm.render.accumulator import Mode
+from live_smlm.render.colour import Rgb
+from live_smlm.render.layer import Picture
+from live_smlm.render.layers import Canvas
+from live_smlm.render.look import Look
+from live_smlm.render.viewport import Rect
+from live_smlm.view import news, tone
+from live_smlm.view.follow import LiveFrame
+from live_smlm.view.hand import Hand
+from live_smlm.view.inbox import Inbox
+from live_smlm.view.link import Join, Link
+from live_smlm.view.news import News
+from live_smlm.view.sight import fitted
+from live_smlm.view.taste import Taste
+from live_smlm.view.tone import Shading
+
+_TONED_S = 0.25
+"""Least time between two looks at a picture's brightness."""
+_ANY_SIZE = (600, 800)
+
+
+@dataclass(slots=True)
+class Fresh:
+    """What has changed since the last tick; None is as before."""
+
+    news: News | None = None
+    hand: Hand | None = None
+    taste: Taste | None = None
+    near: Picture | None = None
+    far: Picture | None = None
+    shading: Shading | None = None
+    frame: LiveFrame | None = None
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, name) is not None for name in self.__slots__)
+
+
+@dataclass(slots=True)
+class Presenter:
+    """The state of a window."""
+
+    taste: Taste = field(default_factory=Taste)
+    hand: Hand | None = None
+    """None before it is known how large the field is."""
+    link: Link = field(default_factory=Link)
+    near: Picture | None = None
+    far: Picture | None = None
+    shading: Shading | None = None
+    _inbox: Inbox = field(default_factory=Inbox)
+    _canvas: Canvas | None = None
+    _held: ExitStack = field(default_factory=ExitStack)
+    _size: tuple[int, int] = _ANY_SIZE
+    _pixels_per_point: float = 1.0
+    _shown: Fresh = field(default_factory=Fresh)
+    _toned_s: float = 0.0
+    _toned: Look | None = None
+    """When the brightness was looked at, and how that picture was drawn."""
+
+    @property
+    def news(self) -> News:
+        """What is known of the run."""
+        return self._inbox.news
+
+    def join(self, join: Join, run: str) -> None:
+        """Show this run from now on."""
+        self.leave()
+        self._inbox = Inbox(news.joining(run))
+        self.link.join(join, self._inbox)
+
+    def leave(self) -> None:
+        """Hear no more of the run, and forget its picture."""
+        try:
+            self.link.leave()
+        finally:
+            self._held.close()
+            self._canvas = self.hand = self.near = self.far = self.shading = None
+            self._inbox = Inbox()
+            self._shown = Fresh()
+
+    def resized(self, size: tuple[int, int], pixels_per_point: float) -> None:
+        """The picture has another size (rows, columns) in points, or is on another screen."""
+        self._size, self._pixels_per_point = size, pixels_per_point
+        if self.hand is not None:
+            self.hand = self.hand.resized(size)
+            self._ask_place()
+
+    def steer(self, change: Callable[[Hand], Hand]) -> None:
+        """Mouse or keys do something to the picture; without one, nothing."""
+        if self.hand is None:
+            return
+        before, self.hand = self.hand, change(self.hand)
+        if self.hand.sight != before.sight:
+            self._ask_place()
+
+    def choose(self, taste: Taste) -> None:
+        """The picture is to look so from now on."""
+        before, self.taste = self.taste, taste
+        if self._canvas is not None and taste.look() != before.look():
+            self._canvas.ask(look=taste.look())
+        self._toned_s = 0.0
+
+    def dim(self, factor: float) -> None:
+        """Set the contrast by hand: the brightest shade is at so many times as many molecules."""
+        if self.shading is None:
+            return
+        low, high = self.shading.limits
+        fixed = (low, max(high * factor, low + 1e-9))
+        self.choose(replace(self.taste, tone=replace(self.taste.tone, fixed=fixed)))
+
+    def tick(self) -> Fresh:
+        """What is new."""
+        self._open_canvas()
+        if self._inbox.usual is not None:
+            self._follow_usual(self._inbox.usual)
+        now = Fresh(
+            news=self.news,
+            hand=self.hand,
+            taste=self.taste,
+            near=None if self._canvas is None else self._canvas.picture(),
+            far=None if self._canvas is None else self._canvas.overview(),
+        )
+        self.near, self.far = now.near, now.far
+        if now.far is not None:
+            self._shade(now.near or now.far)
+        now.shading = self.shading
+        before, self._shown = self._shown, now
+        names = Fresh.__slots__
+        changed = {n: getattr(now, n) for n in names if getattr(now, n) is not getattr(before, n)}
+        return Fresh(**{**changed, "frame": self._inbox.take_frame()})
+
+    def _open_canvas(self) -> None:
+        """Begin to draw once it is known how large the field is."""
+        size_nm = self.news.field_nm
+        if self._canvas is not None or size_nm is None:
+            return
+        rect = Rect(0.0, 0.0, *size_nm)
+        self._canvas = self._held.enter_context(Canvas(self.taste.look(), field=rect))
+        self._inbox.draw_into(self._canvas.add)
+        self.hand = Hand(sight=fitted(size_nm, self._size))
+        self._ask_place()
+
+    def _follow_usual(self, mode: Mode) -> None:
+        suited = self.taste.as_usual(mode)
+        if suited != self.taste:
+            self.choose(suited)
+
+    def _ask_place(self) -> None:
+        if self._canvas is not None and self.hand is not None:
+            self._canvas.ask(viewport=self.hand.sight.viewport(self._pixels_per_point))
+
+    def _shade(self, picture: Picture) -> None:
+        """Follow the picture's brightness, now and then."""
+        now = time.monotonic()
+        if now - self._toned_s < _TONED_S and picture.look is self._toned:
+            return
+        self._toned_s, self._toned = now, picture.look
+        taste = self.taste
+        values = None
+        if picture.values is not None and picture.look.by == taste.by:
+            values = taste.value_range or tone.value_limits(picture.values)
+        limits = tone.limits(picture.image, picture.viewport.pixel_nm, taste.tone)
+        shades = taste.shades if taste.by is None or values is not None else _plain(taste)
+        new = Shading(shades, limits, taste.tone.gamma, values)
+        if self.shading is None or not _same(new, self.shading):
+            self.shading = new
+
+
+def canvas_limits(presenter: Presenter) -> tuple[float, float]:
+    """Molecules per µm² of the darkest and the brightest shade now."""
+    return (0.0, 1.0) if presenter.shading is None else presenter.shading.limits
+
+
+def _plain(taste: Taste) -> Rgb:
+    """Colours of counts, where the value to tell is unknown."""
+    return replace(taste, by=None).shades
+
+
+def _same(a: Shading, b: Shading) -> bool:
+    plain = (a.limits, a.gamma, a.value_limits) == (b.limits, b.gamma, b.value_limits)
+    return plain and bool(np.array_equal(a.shades, b.shades))

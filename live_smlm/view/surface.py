@@ -1,0 +1,200 @@
+"""The widget with the picture: vispy draws below, a pane of glass above takes mouse and marks.
+
+The pane is an ordinary widget: so text over the picture is as sharp as
+anywhere else, and mouse and keys are Qt's own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import (
+    QColor,
+    QEnterEvent,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QWidget
+from vispy.scene import SceneCanvas
+
+from live_smlm.core import F64
+from live_smlm.render.colour import Rgb
+from live_smlm.render.layer import Picture
+from live_smlm.view import paint, theme
+from live_smlm.view.hand import Hand, Tool
+from live_smlm.view.tone import Shading
+from live_smlm.view.visual import PictureNode
+
+_NOTCH = 120.0
+_CURSORS = {
+    Tool.PAN: Qt.CursorShape.OpenHandCursor,
+    Tool.MEASURE: Qt.CursorShape.CrossCursor,
+    Tool.REGION: Qt.CursorShape.CrossCursor,
+}
+
+
+@dataclass(slots=True)
+class Overlay:
+    """What stands over the picture."""
+
+    hand: Hand | None = None
+    notice: tuple[str, ...] = ()
+    whole: QImage | None = None
+    shades: Rgb | None = None
+    ends: tuple[str, str] = ("", "")
+    colours_title: str = ""
+    readout: str = ""
+    region_words: str = ""
+    profile: tuple[F64, F64] | None = None
+    crosshair: bool = True
+
+
+class Surface(QWidget):
+    """Picture and marks; `steer` is told what mouse and keys do, `resized` of rows and columns."""
+
+    def __init__(
+        self,
+        steer: Callable[[Callable[[Hand], Hand]], None],
+        resized: Callable[[tuple[int, int]], None],
+    ) -> None:
+        super().__init__()
+        self.steer = steer
+        self._resized = resized
+        ground = QColor(theme.GROUND)
+        self.canvas = SceneCanvas(
+            app="pyside6", keys=None, bgcolor=theme.GROUND, parent=self, vsync=False
+        )
+        self._picture = PictureNode(
+            (ground.redF(), ground.greenF(), ground.blueF()), parent=self.canvas.scene
+        )
+        self.glass = _Glass(self)
+        self.setMinimumSize(QSize(320, 240))
+
+    @property
+    def points(self) -> tuple[int, int]:
+        """Rows and columns, in points."""
+        return self.height(), self.width()
+
+    def upload(self, name: str, picture: Picture) -> None:
+        """A new picture of the layer `near` or `far`."""
+        self._picture.upload(name, picture)
+        self.canvas.update()
+
+    def shade(self, shading: Shading) -> None:
+        """New colours."""
+        self._picture.shade(shading)
+        self.canvas.update()
+
+    def show_hand(self, hand: Hand) -> None:
+        """Another part of the sample, another tool or other marks."""
+        self._picture.look(hand.sight)
+        self.glass.overlay.hand = hand
+        self.glass.setCursor(_CURSORS[hand.tool])
+        self.canvas.update()
+        self.glass.update()
+
+    def forget(self) -> None:
+        """Nothing, until there is something new."""
+        self._picture.forget()
+        self.canvas.update()
+
+    def close_canvas(self) -> None:
+        """Give the graphics card's memory back."""
+        self.canvas.close()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Both fill the widget."""
+        self.canvas.native.setGeometry(self.rect())
+        self.glass.setGeometry(self.rect())
+        size = event.size()
+        points = size.height(), size.width()
+        self._resized(points)
+
+
+class _Glass(QWidget):
+    """Over the canvas: takes the mouse, draws the marks."""
+
+    def __init__(self, surface: Surface) -> None:
+        super().__init__(surface)
+        self._surface = surface
+        self.overlay = Overlay()
+        self.setMouseTracking(True)
+        self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """A drag begins."""
+        at = _point(event)
+        if event.button() is Qt.MouseButton.LeftButton:
+            self._surface.steer(lambda hand: hand.pressed(at))
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """A drag goes on, or the crosshair moves."""
+        at = _point(event)
+        self._surface.steer(lambda hand: hand.moved(at))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """A drag ends."""
+        if event.button() is Qt.MouseButton.LeftButton:
+            self._surface.steer(Hand.released)
+
+    def mouseDoubleClickEvent(self, _event: QMouseEvent) -> None:
+        """The whole field again."""
+        self._surface.steer(Hand.fitted)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom at the mouse."""
+        at = event.position().y(), event.position().x()
+        notches = event.angleDelta().y() / _NOTCH
+        self._surface.steer(lambda hand: hand.wheeled(notches, at))
+
+    def leaveEvent(self, _event: QEvent) -> None:
+        """No crosshair."""
+        self._surface.steer(lambda hand: hand.moved(None))
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """The crosshair is back."""
+        at = event.position().y(), event.position().x()
+        self._surface.steer(lambda hand: hand.moved(at))
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """All marks."""
+        overlay = self.overlay
+        if overlay.hand is None:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        try:
+            _paint(painter, overlay, overlay.hand)
+        finally:
+            painter.end()
+
+
+def _paint(painter: QPainter, overlay: Overlay, hand: Hand) -> None:
+    sight = hand.sight
+    if overlay.notice:
+        paint.notice(painter, sight, overlay.notice)
+        return
+    paint.field_edge(painter, sight)
+    if hand.region is not None:
+        paint.region(painter, sight, hand.region, overlay.region_words)
+    if hand.line is not None:
+        paint.line(painter, sight, hand.line)
+    if overlay.crosshair and hand.pointer is not None and hand.held is None:
+        paint.crosshair(painter, sight, hand.pointer)
+    paint.minimap(painter, sight, overlay.whole)
+    paint.scale_bar(painter, sight)
+    paint.readout(painter, overlay.readout)
+    if overlay.shades is not None:
+        paint.colour_bar(painter, sight, overlay.shades, overlay.ends, overlay.colours_title)
+    if overlay.profile is not None:
+        paint.profile(painter, sight, *overlay.profile)
+
+
+def _point(event: QMouseEvent) -> tuple[float, float]:
+    at = event.position()
+    return at.y(), at.x()

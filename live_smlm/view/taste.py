@@ -1,0 +1,105 @@
+"""What an operator chose of a picture's looks; frozen, so that a change is a new one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, TypeAlias, TypeVar
+
+from live_smlm.core import require
+from live_smlm.render.accumulator import Drawing, Mode
+from live_smlm.render.colour import COLORMAPS, Rgb, shades, value_shades
+from live_smlm.render.filters import ALL, Filters
+from live_smlm.render.look import Look
+from live_smlm.view.tone import Tone
+
+Range: TypeAlias = tuple[float, float]
+Word = TypeVar("Word")
+MODES = tuple(Mode)
+BY: Mapping[str, str | None] = MappingProxyType(
+    {
+        "counts": None,
+        "z": "z",
+        "time": "frame",
+        "photons": "photons",
+        "precision": "precision",
+    }
+)
+"""What colours can tell, in words, and the value behind it."""
+TITLES: Mapping[str | None, str] = MappingProxyType(
+    {
+        None: "molecules / µm²",
+        "z": "z, nm",
+        "frame": "frame",
+        "photons": "photons",
+        "precision": "precision, nm",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taste:
+    """How molecules are chosen, drawn and coloured."""
+
+    drawing: Drawing = field(default_factory=Drawing)
+    is_own: bool = False
+    """Whether the operator chose how molecules are drawn, or what they tell decides."""
+    by: str | None = None
+    count_map: str = "inferno"
+    value_map: str = "viridis"
+    tone: Tone = field(default_factory=Tone)
+    value_range: Range | None = None
+    """Values of the first and the last colour; None: what is seen decides."""
+    filters: Filters = ALL
+    crosshair: bool = True
+
+    def __post_init__(self) -> None:
+        require(self.by in TITLES, f"colour by {self.by!r} is unknown; use {', '.join(BY)}")
+        low, high = self.value_range or (0.0, 1.0)
+        require(low < high, f"colours run from {low:g} to {high:g}; the end must be above")
+
+    def drawn(self, **changes: Any) -> "Taste":
+        """Drawn otherwise, by choice."""
+        return replace(self, drawing=replace(self.drawing, **changes), is_own=True)
+
+    def as_usual(self, mode: Mode) -> "Taste":
+        """Drawn in the mode that suits the molecules, where none was chosen."""
+        if self.is_own:
+            return self
+        return replace(self, drawing=replace(self.drawing, mode=mode))
+
+    @property
+    def colormap(self) -> str:
+        """The one in use."""
+        return self.count_map if self.by is None else self.value_map
+
+    @property
+    def shades(self) -> Rgb:
+        """(256, 3) bytes from the first to the last colour."""
+        return shades(self.count_map) if self.by is None else value_shades(self.value_map)
+
+    def look(self) -> Look:
+        """What of it the molecules must be drawn anew for."""
+        return Look(drawing=self.drawing, by=self.by, filters=self.filters)
+
+    def with_colormap(self, name: str) -> "Taste":
+        """Another map for what colours tell at the moment."""
+        if self.by is None:
+            return replace(self, count_map=name)
+        return replace(self, value_map=name)
+
+    def next_mode(self) -> "Taste":
+        """Drawn in the next way."""
+        return self.drawn(mode=after(MODES, self.drawing.mode))
+
+    def next_by(self) -> "Taste":
+        """Coloured by the next value."""
+        return replace(self, by=after(tuple(BY.values()), self.by), value_range=None)
+
+    def next_colormap(self) -> "Taste":
+        """In the next colours."""
+        return self.with_colormap(after(COLORMAPS, self.colormap))
+
+
+def after(words: tuple[Word, ...], word: Word) -> Word:
+    """The one that follows, the first after the last."""
+    return words[(words.index(word) + 1) % len(words)]

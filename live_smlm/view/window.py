@@ -1,0 +1,275 @@
+"""The window: header, picture among its panels, the ledger's line; or the form of a new run.
+
+It draws when a timer says so and something is new, and passes on what is
+pressed. What is shown is the presenter's business.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TypeAlias
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QMainWindow,
+    QMessageBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from live_smlm.config import RunConfig
+from live_smlm.core import InputError
+from live_smlm.view import controls
+from live_smlm.view.camera import CameraFrame
+from live_smlm.view.charts import Charts
+from live_smlm.view.controls import Controls
+from live_smlm.view.events import Events
+from live_smlm.view.export import export_words
+from live_smlm.view.form import Form
+from live_smlm.view.hand import Hand, Tool
+from live_smlm.view.header import Acts, Header
+from live_smlm.view.keymap import keymap
+from live_smlm.view.keys import KeysPage, bind
+from live_smlm.view.launch import Launched, launch
+from live_smlm.view.link import Join
+from live_smlm.view.news import LIVE, Grade
+from live_smlm.view.panels import Panels
+from live_smlm.view.presenter import Presenter, canvas_limits
+from live_smlm.view.stage import Stage
+from live_smlm.view.strip import Strip
+from live_smlm.view.taste import Taste
+
+DRAW_MS = 33
+CHARTS_MS = 1000
+FindRun: TypeAlias = Callable[[str], Join]
+"""How to join the run of a folder or an address; refuses what cannot be joined."""
+
+
+class Window(QMainWindow):
+    """Everything an operator sees."""
+
+    def __init__(self, find: FindRun, *, form: RunConfig | None = None) -> None:
+        super().__init__()
+        self.setWindowTitle("live-smlm")
+        self._find = find
+        self._launched: Launched | None = None
+        self._asks = True
+        self.presenter = Presenter()
+        self.header = Header(
+            Acts(
+                new=self.new_run,
+                stop=lambda: self.presenter.link.stop("Stop was pressed in the window"),
+                abort=self.ask_abort,
+                save=self.ask_save,
+                keys=self.show_keys,
+            )
+        )
+        self.strip = Strip()
+        self.stage = Stage(self.presenter)
+        self.form = Form(self.start)
+        steer = self.stage.steer
+        self.controls = Controls(
+            self.choose,
+            controls.Acts(
+                measure=lambda: steer(lambda hand: hand.with_tool(Tool.MEASURE)),
+                region=lambda: steer(lambda hand: hand.with_tool(Tool.REGION)),
+                fit=lambda: steer(Hand.fitted),
+                clear=lambda: steer(Hand.cleared),
+                limits=lambda: canvas_limits(self.presenter),
+            ),
+        )
+        self.camera, self.charts, self.events = CameraFrame(), Charts(), Events()
+        self._lay_out()
+        self._keys = keymap(self)
+        bind(self, self.stage.surface.glass, self._keys)
+        if form is not None:
+            self.form.fill(form)
+        self._timers = [self._timer(DRAW_MS, self.tick), self._timer(CHARTS_MS, self._chart)]
+        self._show_run(there=False)
+
+    def join(self, where: str) -> None:
+        """Show the run of a folder or at an address."""
+        self._show_run(there=False)
+        self.presenter.join(self._find(where), Path(where).name if "://" not in where else where)
+        self._show_run(there=True)
+
+    def start(self, config: RunConfig) -> None:
+        """Start a run as a process of its own, and join it once it can be."""
+        try:
+            self._launched = launch(config, datetime.now().astimezone())
+        except (InputError, OSError) as error:
+            self.form.tell(str(error), Grade.ALARM)
+            return
+        self.form.go.setEnabled(False)
+        self.form.tell(f"Starting {self._launched.folder} …")
+
+    def new_run(self) -> None:
+        """Leave what is shown, and go to the form; a run that goes on is not touched."""
+        if not self._may_leave():
+            return
+        self.presenter.leave()
+        self._show_run(there=False)
+        self.form.check()
+
+    def choose(self, taste: Taste) -> None:
+        """The picture looks so from now on."""
+        self.presenter.choose(taste)
+
+    def dim(self, factor: float) -> None:
+        """Darker by a factor, or brighter below 1."""
+        self.presenter.dim(factor)
+
+    def toggle_full(self) -> None:
+        """The whole screen, or not."""
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def start_typed(self) -> None:
+        """Start what is typed in the form, where that is what is seen."""
+        if self.pages.currentWidget() is self.form:
+            self.form.begin()
+
+    def show_keys(self) -> None:
+        """All keys."""
+        KeysPage(self, self._keys).exec()
+
+    def ask_abort(self) -> None:
+        """End at once, if that is meant."""
+        answer = QMessageBox.question(
+            self,
+            "Abort the run?",
+            "Frames that were captured but not yet localized are given up "
+            "(they stay in the raw record, where there is one).\n\nAbort now?",
+        )
+        if answer is QMessageBox.StandardButton.Yes:
+            self.presenter.link.abort("Abort was pressed in the window")
+
+    def ask_save(self) -> None:
+        """The picture into a file."""
+        kinds = "Picture as seen (*.png);;Molecules per pixel (*.tif)"
+        name, _ = QFileDialog.getSaveFileName(self, "Save picture", "picture.png", kinds)
+        if name:
+            self.save(Path(name))
+
+    def save(self, path: Path) -> None:
+        """The picture into this file; says what came of it."""
+        done, words = export_words(path, self.presenter.near, self.presenter.shading)
+        if not done:
+            QMessageBox.warning(self, "The picture was not saved", words)
+        self.header.note(words)
+
+    def tick(self) -> None:
+        """Bring what is new onto the screen."""
+        self._follow_start()
+        fresh = self.presenter.tick()
+        self.stage.show(fresh)
+        if fresh.hand is not None:
+            self.controls.tell_tool(fresh.hand.tool)
+        if fresh.taste is not None:
+            self.controls.tell(fresh.taste)
+        if fresh.news is not None:
+            self.strip.tell(fresh.news)
+            self.events.tell(fresh.news)
+        if fresh.frame is not None:
+            self.camera.tell(fresh.frame)
+        link = self.presenter.link
+        self.header.tell(self.presenter.news, in_control=link.in_control, asking=link.asking)
+        refused = link.refusal()
+        if refused is not None:
+            QMessageBox.warning(self, "The run refused", refused)
+
+    def leave_running(self) -> None:
+        """Close without a question; a run that goes on is left alone."""
+        self._asks = False
+        self.close()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """A run that goes on is stopped, or left alone, as one likes."""
+        if not self._may_leave():
+            event.ignore()
+            return
+        for timer in self._timers:
+            timer.stop()
+        self.presenter.leave()
+        self.stage.surface.close_canvas()
+        event.accept()
+
+    def _may_leave(self) -> bool:
+        """Whether the run may be left; it is stopped first where that is wished."""
+        link = self.presenter.link
+        if not self._asks or self.presenter.news.phase not in LIVE or not link.in_control:
+            return True
+        box = QMessageBox(self)
+        box.setWindowTitle("A run goes on")
+        box.setText("A run goes on. It needs no window.")
+        leave = box.addButton("Leave it running", QMessageBox.ButtonRole.AcceptRole)
+        stop = box.addButton("Stop it", QMessageBox.ButtonRole.DestructiveRole)
+        box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(leave)
+        box.exec()
+        if box.clickedButton() is stop:
+            link.stop("the window was closed")
+            link.wait()
+        return box.clickedButton() in {leave, stop}
+
+    def _follow_start(self) -> None:
+        """Join the run that was started here once it can be joined; say why it cannot."""
+        launched = self._launched
+        if launched is None:
+            return
+        failed = launched.failure()
+        if failed is None and not launched.ready:
+            return
+        self._launched = None
+        self.form.check()
+        try:
+            if failed is None:
+                self.join(str(launched.folder))
+        except InputError as error:
+            failed = str(error)
+        if failed is not None:
+            self.form.tell(f"The run did not begin: {failed}", Grade.ALARM)
+
+    def _chart(self) -> None:
+        self.charts.tell(self.presenter.news.numbers.get("series") or {})
+        self.controls.tell_limits(self.presenter.shading)
+
+    def _show_run(self, *, there: bool) -> None:
+        """The picture among its panels, or the form."""
+        self.pages.setCurrentWidget(self.stage.surface if there else self.form)
+        self.panels.show_all(there=there)
+        self.panels.share("Camera", "Charts", (1, 1))
+        self.strip.setVisible(there)
+        self.header.new.setVisible(there)
+        if not there:
+            self.stage.forget()
+            self.charts.forget()
+            self.camera.tell(None)
+
+    def _lay_out(self) -> None:
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.stage.surface)
+        self.pages.addWidget(self.form)
+        self.panels = Panels(
+            self.pages,
+            left={"Picture": self.controls},
+            right={"Camera": self.camera, "Charts": self.charts, "Events": self.events},
+        )
+        self.panels.tabbed("Charts", "Events")
+        whole = QWidget()
+        stack = QVBoxLayout(whole)
+        stack.setContentsMargins(6, 6, 6, 6)
+        stack.setSpacing(6)
+        stack.addWidget(self.header)
+        stack.addWidget(self.panels, 1)
+        stack.addWidget(self.strip)
+        self.setCentralWidget(whole)
+
+    def _timer(self, every_ms: int, act: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setInterval(every_ms)
+        timer.timeout.connect(act)
+        timer.start()
+        return timer
