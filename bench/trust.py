@@ -1,24 +1,32 @@
 """Whether the live check of an engine alarms when it must, and never when it must not.
 
     python bench/trust.py            matching movies of 10,000 frames, then what is off, 3 seeds
-    python bench/trust.py --frames 2000
+    python bench/trust.py --engine glint --frames 2000
 
-The engine is gauss-mle in an envelope (with `joint` where the PSF is large, since a density
-above the envelope is only seen by who resolves it), through the whole live pipeline. In the
-scenes that are off, the engine still believes the PSF of the others. `--json FILE` keeps the
-figures.
+The engines are glint with its shipped models, and gauss-mle in an envelope (with `joint`
+where the PSF is large, since a density above the envelope is only seen by who resolves it),
+each through the whole live pipeline. In the scenes that are off, the engine still believes
+the PSF of the others. `--json FILE` keeps the figures.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from live_smlm.core import PSF, CameraModel, EngineContext, EngineSpec, FrameBatch, Localizations
+from live_smlm.core import (
+    PSF,
+    CameraModel,
+    Engine,
+    EngineContext,
+    EngineSpec,
+    FrameBatch,
+    Localizations,
+)
 from live_smlm.core.files import replacing
 from live_smlm.engines.gauss_mle import GaussMle
 from live_smlm.physics.psf.gaussian import AstigmaticPSF, GaussianPSF
@@ -34,17 +42,14 @@ CAMERA = CameraModel(
 SEEDS = (1, 2, 3)
 SOON = 200
 """Frames within which an alarm must come."""
-PSFS: tuple[PSF, ...] = (
-    GaussianPSF(130.0),
-    AstigmaticPSF(130, 130, 200, -200, 400, z_min_nm=-600, z_max_nm=600),
-)
-DENSITY, PHOTONS, BACKGROUND = 0.2, 1500.0, 10.0
+PHOTONS, BACKGROUND = 1500.0, 10.0
 ENVELOPE = {
     "density_per_um2": (0.0, 0.5),
     "photons": (500.0, 5000.0),
     "background": (5.0, 20.0),
     "z_nm": (-500.0, 500.0),
 }
+Scene = Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,60 @@ class Notes:
         pass
 
 
+@dataclass(frozen=True)
+class Tried:
+    """An engine, what it is made for, and movies that match or do not."""
+
+    engine: str
+    psfs: tuple[PSF, ...]
+    matching: Mapping[str, Scene]
+    density: float
+    """Of the movies that are made to be off, before they are."""
+    make: Callable[[PSF], Engine[FrameBatch, Localizations]] | None = None
+
+    def off(self) -> dict[str, tuple[float, Scene, str]]:
+        """By name: how much wider the PSF is, the scene, and the alarm that must come."""
+        scene = {"density": self.density}
+        return {
+            "PSF 15 % wider": (1.15, scene, "width"),
+            "PSF 15 % narrower": (1 / 1.15, scene, "width"),
+            "background x 5": (1.0, {**scene, "background": 5 * BACKGROUND}, "background"),
+            "density x 4": (1.0, {"density": 4 * self.density}, "density"),
+        }
+
+
+def enveloped(psf: PSF) -> Enveloped:
+    return Enveloped(GaussMle(joint=psf.z_range_nm is not None))
+
+
+TRIED = (
+    Tried(
+        "gauss-mle",
+        (
+            GaussianPSF(130.0),
+            AstigmaticPSF(130, 130, 200, -200, 400, z_min_nm=-600, z_max_nm=600),
+        ),
+        {
+            "0.2 per um2, 1500 photons": {"density": 0.2},
+            "0.5 per um2, 1000 photons": {"density": 0.5, "photons": 1000.0},
+            "0.5 per um2, 2000 photons": {"density": 0.5, "photons": 2000.0},
+        },
+        0.2,
+        enveloped,
+    ),
+    Tried(
+        "glint",
+        (GaussianPSF(130.0), AstigmaticPSF(130, 130, 250, -250, 400)),
+        {
+            "0.2 per um2, 1500 photons": {"density": 0.2},
+            "1 per um2, 1000 photons": {"density": 1.0, "photons": 1000.0},
+            "2 per um2, 3000 photons": {"density": 2.0, "photons": 3000.0},
+        },
+        1.0,
+    ),
+)
+
+
 def widened(psf: PSF, factor: float) -> PSF:
     if isinstance(psf, GaussianPSF):
         return GaussianPSF(psf.sigma_nm * factor)
@@ -94,21 +153,21 @@ def widened(psf: PSF, factor: float) -> PSF:
     raise TypeError(f"{psf.name} has no one width")
 
 
-def watched(psf: PSF, seen: PSF, frames: int, seed: int, **scene: float) -> dict[str, Any]:
+def watched(
+    tried: Tried, psf: PSF, seen: PSF, frames: int, seed: int, scene: Scene
+) -> dict[str, Any]:
     """A run whose engine believes in `psf` while the specimen is imaged by `seen`."""
-    words: dict[str, Any] = {"density": DENSITY, "photons": PHOTONS, "background": BACKGROUND}
-    words |= {"photons_spread": 0.3, "z_range_nm": 0.0 if psf.z_range_nm is None else 400.0}
-    simulator = Scenario(camera=CAMERA, psf=seen, seed=seed, **{**words, **scene}).simulator()
+    words: dict[str, Any] = {"photons": PHOTONS, "background": BACKGROUND, "photons_spread": 0.3}
+    words |= {"z_range_nm": 0.0 if psf.z_range_nm is None else 400.0, **scene}
+    simulator = Scenario(camera=CAMERA, psf=seen, seed=seed, **words).simulator()
     source = SimulatedSource(simulator, frames, keep_truth=False)
-    notes = Notes()
-    _, outcome = run_in_memory(
-        source,
-        RunPlan(engine="gauss-mle", psf=psf, ring_mb=8),
-        (notes,),
-        make_engine=lambda _: Enveloped(GaussMle(joint=psf.z_range_nm is not None)),
-    )
+    notes, make = Notes(), tried.make
+    more: dict[str, Any] = {} if make is None else {"make_engine": lambda _: make(psf)}
+    plan = RunPlan(engine=tried.engine, psf=psf, ring_mb=8)
+    _, outcome = run_in_memory(source, plan, (notes,), **more)
     trust = outcome.trust
     return {
+        "engine": tried.engine,
         "psf": psf.name,
         "seed": seed,
         "verdict": trust["verdict"],
@@ -119,43 +178,28 @@ def watched(psf: PSF, seen: PSF, frames: int, seed: int, **scene: float) -> dict
     }
 
 
-OFF: dict[str, tuple[float, dict[str, float], str]] = {
-    "PSF 15 % wider": (1.15, {}, "width"),
-    "PSF 15 % narrower": (1 / 1.15, {}, "width"),
-    "background x 5": (1.0, {"background": 5 * BACKGROUND}, "background"),
-    "density x 4": (1.0, {"density": 4 * DENSITY}, "density"),
-}
-MATCHING: dict[str, dict[str, float]] = {
-    "0.2 per um2, 1500 photons": {},
-    "0.5 per um2, 1000 photons": {"density": 0.5, "photons": 1000.0},
-    "0.5 per um2, 2000 photons": {"density": 0.5, "photons": 2000.0},
-}
-
-
-def measure(frames: int, seeds: tuple[int, ...]) -> list[dict[str, Any]]:
+def measure(tried: Tried, frames: int, seeds: tuple[int, ...]) -> Iterator[dict[str, Any]]:
     """Every case; `missed` says what should not have been."""
-    rows = []
-    for psf in PSFS:
+    for psf in tried.psfs:
         for seed in seeds:
-            for case, scene in MATCHING.items():
-                row = {"case": case, **watched(psf, psf, frames, seed, **scene)}
-                rows.append({**row, "missed": bool(row["alarms"]) or row["verdict"] != "ok"})
-                show(rows[-1])
-            for case, (factor, scene, name) in OFF.items():
-                row = {"case": case, **watched(psf, widened(psf, factor), 2 * SOON, seed, **scene)}
+            for case, scene in tried.matching.items():
+                row = {"case": case, **watched(tried, psf, psf, frames, seed, scene)}
+                yield {**row, "missed": bool(row["alarms"]) or row["verdict"] != "ok"}
+            for case, (factor, scene, name) in tried.off().items():
+                seen = widened(psf, factor)
+                row = {"case": case, **watched(tried, psf, seen, 2 * SOON, seed, scene)}
                 late = row["first"] is None or row["first"] > SOON
-                rows.append({**row, "missed": late or name not in row["alarms"]})
-                show(rows[-1])
-    return rows
+                yield {**row, "missed": late or name not in row["alarms"]}
 
 
 def show(row: dict[str, Any]) -> None:
     first = "-" if row["first"] is None else str(row["first"])
     alarms = ", ".join(row["alarms"]) or "none"
     numbers = row["numbers"]
+    who = f"{row['engine']:<9} {row['psf']:<11}"
     said = " ".join(f"{k} {numbers[k]:.3g}" for k in ("width", "light", "density") if k in numbers)
     print(
-        f"{row['psf']:<11} {row['case']:<27} seed {row['seed']}  first {first:>4}  "
+        f"{who} {row['case']:<26} seed {row['seed']} first {first:>4} "
         f"{row['verdict']:<9} {alarms:<28} {said}  shadow {numbers['shadow_share']:.1%}"
         f"{'  MISSED' if row['missed'] else ''}",
         flush=True,
@@ -167,9 +211,15 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=10_000, help="of a matching movie")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there, too")
     parser.add_argument("--quick", action="store_true", help="one seed, 400 frames")
+    parser.add_argument("--engine", choices=[tried.engine for tried in TRIED], help="only this one")
     options = parser.parse_args()
-    quick: bool = options.quick
-    rows = measure(400 if quick else options.frames, SEEDS[:1] if quick else SEEDS)
+    frames, seeds = (400, SEEDS[:1]) if options.quick else (options.frames, SEEDS)
+    rows = []
+    for tried in TRIED:
+        if options.engine in {None, tried.engine}:
+            for row in measure(tried, frames, seeds):
+                show(row)
+                rows.append(row)
     if options.json:
         with replacing(options.json) as draft:
             draft.write_text(json.dumps(rows, indent=1), encoding="utf-8")

@@ -47,6 +47,8 @@ class Envelope:
     """Standard deviation in effective counts, spurious charge included."""
     psf: Mapping[str, object]
     """What `PSF.describe` gave."""
+    found_per_um2: float | None = None
+    """What the network finds where molecules are as dense as that: neighbours hide each other."""
 
     def __post_init__(self) -> None:
         for name, (low, high) in self.ranges().items():
@@ -60,6 +62,10 @@ class Envelope:
         for name in ("density_per_um2", "background", "read_noise"):
             low = getattr(self, name)[0]
             require(low >= 0, f"envelope {name} begins at {low:g}; it must not be negative")
+        require(
+            self.found_per_um2 is None or self.found_per_um2 > 0,
+            f"envelope found_per_um2 is {self.found_per_um2}; it must be above 0",
+        )
         require("kind" in self.psf, "envelope psf has no kind; write what PSF.describe() gives")
 
     def ranges(self) -> dict[str, Range]:
@@ -75,15 +81,21 @@ class Envelope:
 
     def describe(self) -> dict[str, object]:
         """As it stands in a manifest."""
-        return {**{k: list(v) for k, v in self.ranges().items()}, "psf": dict(self.psf)}
+        found = {} if self.found_per_um2 is None else {"found_per_um2": self.found_per_um2}
+        return {**{k: list(v) for k, v in self.ranges().items()}, **found, "psf": dict(self.psf)}
 
     def spec_ranges(self) -> Mapping[str, Range]:
-        """For `EngineSpec.envelope`, which knows no camera: light is in effective counts."""
+        """For `EngineSpec.envelope`, which knows no camera: light is in effective counts.
+
+        Density is what will be seen of it: as found.
+        """
+        low, high = self.density_per_um2
+        most = high if self.found_per_um2 is None else min(high, self.found_per_um2)
         return MappingProxyType(
             {
                 "pixel_size_nm": self.pixel_size_nm,
                 "z_nm": self.z_nm,
-                "density_per_um2": self.density_per_um2,
+                "density_per_um2": (min(low, most), most),
                 "photon_counts": self.photons,
                 "background_counts": self.background,
             }

@@ -183,7 +183,7 @@ def judge(looks: tuple[Look, ...], total: int, before: Trust, scope: Scope) -> T
     raised = {alarm.name for alarm in before.alarms}
     alarms = tuple(_alarm(c) for c in checks if c.wrong(already=c.name in raised))
     enough = scope.unshadowed is not None or len(rows) >= FEWEST
-    if total < _SOON or not (enough or raised):
+    if total < _SOON or not (enough or raised or alarms):
         return Trust(Verdict.EARLY, (), numbers, shadow)
     return Trust(Verdict.ALARM if alarms else Verdict.OK, alarms, numbers, shadow)
 

@@ -92,5 +92,6 @@ def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     other = json.loads(json.dumps(other))
-    names = sorted(k for k in {*one, *other} if one.get(k) != other.get(k))
-    return ", ".join(f"{k} was {one.get(k)!r}" for k in names)
+    unsaid = "not told"
+    names = sorted(k for k in {*one, *other} if one.get(k, unsaid) != other.get(k, unsaid))
+    return ", ".join(f"{k} was {one.get(k, unsaid)!r}" for k in names)

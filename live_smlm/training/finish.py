@@ -5,12 +5,12 @@ the written bundle, run as any engine is, on the standard sets whose camera and
 PSF it fits.
 """
 
-import dataclasses
 import importlib.metadata
 import platform
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from live_smlm.inference.manifest import Manifest
 from live_smlm.inference.model_engine import ModelEngine
 from live_smlm.training.export import files, macs_per_pixel, meant
 from live_smlm.training.extraction import GRID, SLOTS
-from live_smlm.training.held_out import HeldOut, held_out
+from live_smlm.training.held_out import HeldOut, found_at_most, held_out
 from live_smlm.training.scene import Scene
 from live_smlm.training.trainer import Trained, Training
 
@@ -41,8 +41,10 @@ def finish(
 ) -> Bundle:
     """Write the bundle; with `scored`, run it on the standard sets and write their scores, too."""
     network, scene = trained.network, training.scene
-    look = held_out(network, trained.scales, scene, _BATCHES, torch.device(training.device))
+    device = torch.device(training.device)
+    look = held_out(network, trained.scales, scene, _BATCHES, device)
     threshold = look.best_threshold()
+    most = found_at_most(network, trained.scales, scene, threshold, device)
     scores = {"held out": _held_out_scores(look, threshold)}
     manifest = Manifest(
         name=out.name,
@@ -55,7 +57,7 @@ def finish(
         threshold=threshold,
         margin_px=network.margin_px,
         macs_per_pixel=macs_per_pixel(network),
-        envelope=envelope(scene),
+        envelope=replace(envelope(scene), found_per_um2=round(most, 4) or None),
         outputs=meant(network, trained.scales, scene.axes),
         provenance={**_provenance(trained, training, command), "scores": scores},
     )
@@ -64,7 +66,7 @@ def finish(
     if not scored:
         return bundle
     scores |= standard_scores(bundle)
-    told = dataclasses.replace(manifest, provenance={**manifest.provenance, "scores": scores})
+    told = replace(manifest, provenance={**manifest.provenance, "scores": scores})
     return write_bundle(out, told, held, scene.psf)
 
 

@@ -6,7 +6,7 @@ they choose nothing but the threshold and the moment to stop.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,12 +16,14 @@ from live_smlm.evaluate.score import Score, score
 from live_smlm.training.extraction import Extraction
 from live_smlm.training.loss import labels, loss
 from live_smlm.training.network import AnyNetwork, Scales, maps
-from live_smlm.training.scene import Batch, Scene, sample
+from live_smlm.training.scene import SIDE, Batch, Scene, sample
 
 SEED = 2**40
 """Training seeds lie below."""
 THRESHOLDS = tuple(np.round(np.arange(0.2, 0.91, 0.05), 2))
 _MOVIES, _FRAMES = 8, 8
+_CROWDS = 4
+"""Batches of the densest movies."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +73,21 @@ def held_out(
         truth=from_columns(known_columns),
         min_photons=scene.label_photons,
     )
+
+
+def found_at_most(
+    network: AnyNetwork, scales: Scales, scene: Scene, threshold: float, device: torch.device
+) -> float:
+    """Molecules found per um2 and frame where they are as dense and clear as the scene has them."""
+    crowd = replace(
+        scene,
+        density_per_um2=(scene.density_per_um2[1],) * 2,
+        photons=(scene.photons[1],) * 2,
+        background=(scene.background[0],) * 2,
+    )
+    found = held_out(network, scales, crowd, _CROWDS, device).found
+    frames_um2 = _CROWDS * _MOVIES * _FRAMES * (SIDE * scene.pixel_size_nm / 1000) ** 2
+    return np.count_nonzero(found.axis("probability") >= threshold) / frames_um2
 
 
 @contextmanager

@@ -123,6 +123,12 @@ def ranges(**changes: Any) -> Envelope:
     return Envelope(**{**given, **light, "psf": {"kind": "gaussian"}, **changes})
 
 
+def test_density_is_told_as_it_will_be_found() -> None:
+    assert ranges(found_per_um2=0.7).spec_ranges()["density_per_um2"] == (0.1, 0.7)
+    assert ranges(found_per_um2=1.2).spec_ranges()["density_per_um2"] == (0.1, 1.0)
+    assert ranges(found_per_um2=0.7).describe()["found_per_um2"] == 0.7
+
+
 def test_a_hull_holds_all() -> None:
     both = hull([ranges(), ranges(photons=(50.0, 150.0))])
     assert both["photon_counts"] == (50.0, 200.0)
@@ -138,6 +144,7 @@ def test_a_hull_holds_all() -> None:
         ({"background": (-1.0, 1.0)}, "background begins at -1"),
         ({"z_nm": (0.0, float("nan"))}, "z_nm is"),
         ({"psf": {}}, "psf has no kind"),
+        ({"found_per_um2": 0.0}, "found_per_um2 is 0"),
     ],
 )
 def test_ranges_without_sense_are_refused(changes: dict[str, Any], complaint: str) -> None:
