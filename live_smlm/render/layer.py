@@ -32,12 +32,23 @@ class Picture:
     look: Look
     molecules: int
     """As many of the store's, in the order of coming, have been looked at for it."""
+    complete: bool = True
+    """Whether these were all that had come when it was asked for."""
 
 
-def picture_of(sums: F32, viewport: Viewport, look: Look, molecules: int) -> Picture:
+def picture_of(
+    sums: F32, viewport: Viewport, look: Look, molecules: int, *, complete: bool = True
+) -> Picture:
     """From the sums of an accumulator."""
     values = means(sums) if look.by is not None else None
-    return Picture(image=sums[0], values=values, viewport=viewport, look=look, molecules=molecules)
+    return Picture(
+        image=sums[0],
+        values=values,
+        viewport=viewport,
+        look=look,
+        molecules=molecules,
+        complete=complete,
+    )
 
 
 class Growing(Protocol):

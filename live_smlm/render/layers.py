@@ -82,7 +82,7 @@ class Canvas:
         self._tell()
 
     def picture(self) -> Picture | None:
-        """The newest complete picture of a window; of the one wanted, or of one before.
+        """The newest picture of a window; of the one wanted, or of one before.
 
         None until a viewport has been asked for and drawn.
         """

@@ -1,7 +1,8 @@
 """What a viewer sees of a store: the whole field, and a window as fine as the screen.
 
 The window is drawn anew whenever it is moved, or molecules are to be looked at
-otherwise; the picture before stays until the new one is complete. A window
+otherwise; the picture before stays until the new one is complete, or shows
+after a tenth of a second what has been drawn of it. A window
 finer than the field's pixels is drawn from the store; a coarser one starts
 from the field. No thread here: whoever has time calls `step`.
 """
@@ -22,6 +23,8 @@ FIELD_PIXEL_NM = 20.0
 _PICTURE_S = 1 / 30
 _OVERVIEW_S = 0.5
 """Least time between two pictures of the same view, and of the field."""
+_PREVIEW_S = 0.1
+"""An incomplete window is shown when it has been under way for so long, and again after it."""
 _MOST_OVERVIEW_PIXELS = 2**20
 _ALIKE = 1.5
 """A window under way is completed where the one wanted now is finer or coarser by less."""
@@ -39,6 +42,7 @@ def on_the_processor(viewport: Viewport, drawing: Drawing, by: str | None) -> Ac
 class _Window:
     viewport: Viewport
     layer: Layer[Accumulator]
+    preview_due: float
     shown: int = -1
     """Molecules of the newest picture of it."""
 
@@ -47,10 +51,11 @@ class _Window:
         """Where its molecules lie."""
         return reached_from(self.viewport, self.layer.look)
 
-    def picture(self) -> Picture:
+    def picture(self, *, complete: bool) -> Picture:
         """What has been drawn."""
         self.shown = self.layer.mark.count
-        return picture_of(self.layer.target.sums(), self.viewport, self.layer.look, self.shown)
+        sums, look = self.layer.target.sums(), self.layer.look
+        return picture_of(sums, self.viewport, look, self.shown, complete=complete)
 
 
 class Painter:
@@ -86,7 +91,7 @@ class Painter:
             self._wanted = (look or old_look, viewport or old_viewport)
 
     def picture(self) -> Picture | None:
-        """The newest complete picture of a window; of the one wanted, or of one before."""
+        """The newest picture of a window; of the one wanted, or of one before."""
         return self._picture
 
     def overview(self) -> Picture:
@@ -129,11 +134,11 @@ class Painter:
         coarse = viewport.pixel_nm >= field.viewport.pixel_nm
         if coarse and self._field.look != look:
             return None
-        picture = self._make(viewport, look.drawing, look.by)
+        picture, due = self._make(viewport, look.drawing, look.by), time.monotonic() + _PREVIEW_S
         if not coarse:
-            return _Window(viewport, Layer(self._store, look, picture))
+            return _Window(viewport, Layer(self._store, look, picture), due)
         picture.start(field.seen_through(viewport))
-        return _Window(viewport, Layer(self._store, look, picture, mark=self._field.mark))
+        return _Window(viewport, Layer(self._store, look, picture, mark=self._field.mark), due)
 
     def _draw_window(self, deadline: float) -> bool:
         window = self._next_window or self._window
@@ -157,11 +162,15 @@ class Painter:
     def _publish(self) -> float:
         """Show what has changed and is due; how long until the next is, or `IDLE`."""
         waits, window, field = IDLE, self._window, self._field
-        if window is not None and window.shown != window.layer.mark.count:
+        begun = self._next_window
+        if begun is not None and begun.preview_due <= time.monotonic():
+            self._picture = begun.picture(complete=False)
+            begun.preview_due = time.monotonic() + _PREVIEW_S
+        elif window is not None and window.shown != window.layer.mark.count:
             waits = self._picture_due - time.monotonic()
             if waits <= 0:
                 waits, self._picture_due = IDLE, time.monotonic() + _PICTURE_S
-                self._picture = window.picture()
+                self._picture = window.picture(complete=True)
         overview = self._overview
         if (overview.molecules, overview.look) != (field.mark.count, field.look):
             left = self._overview_due - time.monotonic()

@@ -146,7 +146,10 @@ def _joined(parts: list[Localizations]) -> Localizations:
     return from_columns({n: np.concatenate([p.columns()[n] for p in parts]) for n in names})
 
 
-def test_the_picture_before_stays_until_the_new_one_is_complete() -> None:
+def test_the_picture_before_stays_until_the_new_one_is_complete(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("live_smlm.render.painter._PREVIEW_S", np.inf)
     store, found = MoleculeStore(), molecules(5000)
     store.add(found)
     painter = Painter(store, LOOKS[0])
@@ -162,6 +165,26 @@ def test_the_picture_before_stays_until_the_new_one_is_complete() -> None:
     check(painter.picture(), found, COARSE, LOOKS[1])
     assert before is not None
     check(before, found, FINE, LOOKS[0])
+
+
+def test_a_window_that_takes_long_is_shown_incomplete(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("live_smlm.render.painter._PREVIEW_S", 0.0)
+    monkeypatch.setattr("live_smlm.render.store._PIECE", 20)
+    store, found = MoleculeStore(), molecules(5000)
+    store.add(found)
+    painter = Painter(store, LOOKS[1])
+    painter.ask(viewport=FINE)
+    painter.step(0.0)
+    first = painter.picture()
+    assert first is not None
+    assert not first.complete
+    assert 0 < first.molecules < len(found)
+    check(first, found.where(slice(first.molecules)), FINE, LOOKS[1])
+    settle(painter)
+    last = painter.picture()
+    assert last is not None
+    assert last.complete
+    check(last, found, FINE, LOOKS[1])
 
 
 def test_a_view_that_moves_all_the_time_is_followed() -> None:
