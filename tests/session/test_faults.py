@@ -230,7 +230,7 @@ def test_a_hundred_thousand_malformed_messages_harm_nobody(reference: Localizati
     senders: list[threading.Thread] = []
 
     def pester(running: Session) -> None:
-        for address in (running.addresses[0], running.status_address):
+        for address in (running.addresses[0], running.status_address, running.doors.desk):
             senders.append(threading.Thread(target=_pester, args=(address,)))
             senders[-1].start()
 
