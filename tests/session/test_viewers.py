@@ -197,7 +197,7 @@ def test_beyond_loopback_stream_and_desk_want_keys(tmp_path: Path) -> None:
     admitted, stranger = Ear(), Ear()
     with running(tmp_path / "run", status="tcp://0.0.0.0:*", keys=hub) as run:
         found = doors.doors_of(run.folder)
-        address = found.status.replace("0.0.0.0", "127.0.0.1")
+        address = found.status.replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - not bound
         with following(address, stranger), following(address, admitted, keys=guest) as desk:
             until(lambda: admitted.newest.get("localized", 0) > 100)
             assert "the token" in (desk.stop("no token") or "")
