@@ -42,7 +42,7 @@ class CameraFrame(QWidget):
                     "no camera frame yet",
                     12,
                     Qt.AlignmentFlag.AlignCenter,
-                    faint=True,
+                    colour=theme.FAINT,
                 )
             else:
                 self._paint(painter, self._live, self._image)
@@ -66,7 +66,7 @@ class CameraFrame(QWidget):
         painter.setClipping(False)
         words = f"frame {live.number:,} · {len(live.molecules)} molecules"
         foot = QRectF(0, box.bottom() + 2, self.width(), _CAPTION)
-        paint.text(painter, foot, words, 11, Qt.AlignmentFlag.AlignCenter, faint=True)
+        paint.text(painter, foot, words, 11, Qt.AlignmentFlag.AlignCenter, colour=theme.FAINT)
 
 
 def _gray(pixels: AnyArray) -> QImage:

@@ -13,9 +13,11 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFormLayout,
     QFrame,
+    QGridLayout,
     QHBoxLayout,
     QLineEdit,
     QScrollArea,
+    QSizePolicy,
     QSlider,
     QVBoxLayout,
     QWidget,
@@ -48,6 +50,7 @@ class Acts:
 
     measure: Callable[[], object]
     region: Callable[[], object]
+    closer: Callable[[], object]
     fit: Callable[[], object]
     clear: Callable[[], object]
     limits: Callable[[], tuple[float, float]]
@@ -117,23 +120,30 @@ class Controls(QScrollArea):
 
     def _tools(self) -> None:
         _, stack = self._section("Tools")
-        row = QHBoxLayout()
-        row.setSpacing(3)
         acts = self._acts
         self.measure = button("Measure", "Distance and profile along a line (D)", acts.measure)
-        self.region = button("Region", "Mark a rectangle (R); zoom to it (Z)", acts.region)
-        for tool in (self.measure, self.region):
-            tool.setCheckable(True)
-            row.addWidget(tool)
-        row.addWidget(button("Fit", "The whole field (F)", acts.fit))
-        row.addWidget(button("Clear", "No marks, plain hand (Esc)", acts.clear))
-        stack.addLayout(row)
+        self.region = button("Region", "Mark a rectangle (R)", acts.region)
+        tools = (
+            self.measure,
+            self.region,
+            button("Zoom to it", "The marked region as large as fits (Z)", acts.closer),
+            button("Clear", "No marks, plain hand (Esc)", acts.clear),
+        )
+        grid = QGridLayout()
+        grid.setSpacing(4)
+        for number, tool in enumerate(tools):
+            tool.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            tool.setCheckable(tool in {self.measure, self.region})
+            grid.addWidget(tool, number // 2, number % 2)
+        whole = button("Whole field", "All that the camera sees (F)", acts.fit)
+        whole.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        grid.addWidget(whole, 2, 0, 1, 2)
+        stack.addLayout(grid)
 
     def _drawing(self) -> None:
         form = self._form("Look")
         self.mode = _combo([mode.value for mode in MODES], "How a molecule is drawn (M)")
         self.spread = QDoubleSpinBox(minimum=1, maximum=1000, suffix=" nm", decimals=0)
-        self.spread.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.spread.setToolTip("Standard deviation of each molecule in the mode gaussian")
         form.addRow(_name("Drawn as"), self.mode)
         form.addRow(_name("Width"), self.spread)
@@ -168,7 +178,6 @@ class Controls(QScrollArea):
         self.percentile = QDoubleSpinBox(
             minimum=50, maximum=100, decimals=2, singleStep=0.1, suffix=" %"
         )
-        self.percentile.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.percentile.setToolTip("This share of the lit pixels is not brighter than the screen")
         self.fixed = _entry(f"{TITLES[None]} of the darkest and the brightest shade ([ and ])")
         self.gamma = QSlider(Qt.Orientation.Horizontal)

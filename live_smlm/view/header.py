@@ -88,8 +88,8 @@ class Header(QFrame):
 def _about(news: News) -> str:
     numbers = news.numbers
     told = [numbers.get("source"), numbers.get("engine"), numbers.get("device")]
-    words = [str(word) for word in told if word]
-    if numbers.get("simulated"):
+    words = [str(word).partition(" (")[0] for word in told if word]
+    if numbers.get("simulated") and "simulated" not in " ".join(words):
         words.insert(0, "simulated specimen")
     return "  ·  ".join([news.why, *words] if news.why else words)
 

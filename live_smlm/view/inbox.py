@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from live_smlm.core import Localizations
-from live_smlm.render.accumulator import Mode
-from live_smlm.render.look import usual_mode
 from live_smlm.view import news
 from live_smlm.view.follow import LiveFrame
 from live_smlm.view.news import News, Told
@@ -25,8 +23,8 @@ class Inbox:
 
     news: News = field(default_factory=News)
     """As it is now; frozen, so it can be looked at from anywhere."""
-    usual: Mode | None = None
-    """How the run's molecules are best drawn; None before there are any."""
+    columns: frozenset[str] = frozenset()
+    """What is told of the molecules; nothing before there are any."""
     _frame: LiveFrame | None = None
     _draw: Draw | None = None
     _waiting: list[Localizations] = field(default_factory=list)
@@ -36,7 +34,7 @@ class Inbox:
     def molecules(self, molecules: Localizations) -> None:
         """Into the picture."""
         with self._lock:
-            self.usual = self.usual or usual_mode(molecules)
+            self.columns = self.columns or frozenset(molecules.columns())
             if self._draw is None:
                 self._waiting.append(molecules)
             else:

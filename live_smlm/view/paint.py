@@ -4,7 +4,6 @@ Functions on a painter; they know sights and marks, and nothing of windows.
 """
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -14,6 +13,7 @@ from live_smlm.core import F64
 from live_smlm.render.colour import Rgb
 from live_smlm.view import theme
 from live_smlm.view.measure import Line, Region
+from live_smlm.view.news import Grade
 from live_smlm.view.sight import Place, Sight, length_words, round_length
 
 MARGIN = 14
@@ -100,13 +100,18 @@ def crosshair(painter: QPainter, sight: Sight, point: Place) -> None:
     painter.drawLine(QPointF(0, point[0]), QPointF(sight.size[1], point[0]))
 
 
-def readout(painter: QPainter, words: str) -> None:
-    """Words in the upper left corner."""
+def readout(painter: QPainter, words: str, warning: str) -> None:
+    """Words in the upper left corner, and what is wrong with the picture below."""
     font = QFont(painter.font())
     font.setPixelSize(12)
-    wide = QFontMetricsF(font).horizontalAdvance(words)
-    plate(painter, QRectF(MARGIN - 8, MARGIN - 8, wide + 16, 26))
-    text(painter, QRectF(MARGIN, MARGIN - 4, wide + 8, 18), words, 12, _LEFT)
+    said = ((words, theme.MARK), (warning, theme.GRADES[Grade.CAUTION]))
+    for row, (line_words, colour) in enumerate(said):
+        if line_words:
+            wide = QFontMetricsF(font).horizontalAdvance(line_words)
+            top = MARGIN + 28 * row
+            plate(painter, QRectF(MARGIN - 8, top - 8, wide + 16, 26))
+            box = QRectF(MARGIN, top - 4, wide + 8, 18)
+            text(painter, box, line_words, 12, _LEFT, colour=colour)
 
 
 def plate(painter: QPainter, box: QRectF) -> None:
@@ -163,13 +168,9 @@ def profile(painter: QPainter, sight: Sight, distance: F64, counts: F64) -> None
     text(painter, foot, length_words(float(distance[-1])), 11, _RIGHT)
 
 
-def notice(painter: QPainter, sight: Sight, lines: Sequence[str]) -> None:
-    """Words in the middle, where there is no picture yet; the first line is large."""
-    rows, columns = sight.size
-    top = rows / 2 - 16 * len(lines)
-    for number, words in enumerate(lines):
-        box = QRectF(MARGIN, top + 28 * number, columns - 2 * MARGIN, 28)
-        text(painter, box, words, 13 if number else 18, _CENTRED, faint=number > 0)
+def notice(painter: QPainter, room: QRectF, words: str) -> None:
+    """Words in the middle, where there is no picture yet."""
+    text(painter, room, words, 18, _CENTRED, colour=theme.FAINT)
 
 
 def text(
@@ -179,7 +180,7 @@ def text(
     size: int,
     aligned: Qt.AlignmentFlag,
     *,
-    faint: bool = False,
+    colour: str = theme.MARK,
 ) -> None:
     """Words that can be read on dark and bright ground."""
     font = QFont(painter.font())
@@ -187,7 +188,7 @@ def text(
     painter.setFont(font)
     painter.setPen(_SHADOW)
     painter.drawText(box.translated(1, 1), aligned, words)
-    painter.setPen(QColor(theme.FAINT if faint else theme.MARK))
+    painter.setPen(QColor(colour))
     painter.drawText(box, aligned, words)
 
 

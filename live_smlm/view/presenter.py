@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from live_smlm.render.accumulator import Mode
 from live_smlm.render.colour import Rgb
 from live_smlm.render.layer import Picture
 from live_smlm.render.layers import Canvas
@@ -24,7 +23,7 @@ from live_smlm.view.inbox import Inbox
 from live_smlm.view.link import Join, Link
 from live_smlm.view.news import News
 from live_smlm.view.sight import fitted
-from live_smlm.view.taste import Taste
+from live_smlm.view.taste import Taste, suited
 from live_smlm.view.tone import Shading
 
 _TONED_S = 0.25
@@ -65,6 +64,7 @@ class Presenter:
     _size: tuple[int, int] = _ANY_SIZE
     _pixels_per_point: float = 1.0
     _shown: Fresh = field(default_factory=Fresh)
+    _columns: frozenset[str] = frozenset()
     _toned_s: float = 0.0
     _toned: Look | None = None
     """When the brightness was looked at, and how that picture was drawn."""
@@ -87,7 +87,7 @@ class Presenter:
         finally:
             self._held.close()
             self._canvas = self.hand = self.near = self.far = self.shading = None
-            self._inbox = Inbox()
+            self._inbox, self._columns = Inbox(), frozenset()
             self._shown = Fresh()
 
     def resized(self, size: tuple[int, int], pixels_per_point: float) -> None:
@@ -107,9 +107,8 @@ class Presenter:
 
     def choose(self, taste: Taste) -> None:
         """The picture is to look so from now on."""
-        before, self.taste = self.taste, taste
-        if self._canvas is not None and taste.look() != before.look():
-            self._canvas.ask(look=taste.look())
+        self.taste = taste
+        self._ask_look()
         self._toned_s = 0.0
 
     def dim(self, factor: float) -> None:
@@ -123,8 +122,9 @@ class Presenter:
     def tick(self) -> Fresh:
         """What is new."""
         self._open_canvas()
-        if self._inbox.usual is not None:
-            self._follow_usual(self._inbox.usual)
+        if self._inbox.columns != self._columns:
+            self._columns = self._inbox.columns
+            self._ask_look()
         now = Fresh(
             news=self.news,
             hand=self.hand,
@@ -147,15 +147,19 @@ class Presenter:
         if self._canvas is not None or size_nm is None:
             return
         rect = Rect(0.0, 0.0, *size_nm)
-        self._canvas = self._held.enter_context(Canvas(self.taste.look(), field=rect))
+        self._canvas = self._held.enter_context(Canvas(self.look[0], field=rect))
         self._inbox.draw_into(self._canvas.add)
         self.hand = Hand(sight=fitted(size_nm, self._size))
         self._ask_place()
 
-    def _follow_usual(self, mode: Mode) -> None:
-        suited = self.taste.as_usual(mode)
-        if suited != self.taste:
-            self.choose(suited)
+    @property
+    def look(self) -> tuple[Look, str]:
+        """How molecules are drawn: as is liked, as far as they tell it; and what they do not."""
+        return suited(self.taste, self._columns)
+
+    def _ask_look(self) -> None:
+        if self._canvas is not None:
+            self._canvas.ask(look=self.look[0])
 
     def _ask_place(self) -> None:
         if self._canvas is not None and self.hand is not None:

@@ -48,14 +48,13 @@ class Stage:
             overlay.whole = self._whole()
         hand = self._presenter.hand
         if fresh and hand is not None:
-            overlay.notice = ()
             overlay.crosshair = self._presenter.taste.crosshair
             self._mark(hand)
             self.surface.show_hand(hand)
 
     def forget(self) -> None:
-        """Nothing is there."""
-        self.surface.forget()
+        """Nothing is there yet."""
+        self.surface.forget("waiting for the run's first word")
 
     def _resized(self, size: tuple[int, int]) -> None:
         self._presenter.resized(size, self.surface.devicePixelRatioF())
@@ -84,6 +83,7 @@ class Stage:
         """Words and curves of what is pointed at and marked."""
         overlay, near = self.surface.glass.overlay, self._presenter.near
         overlay.readout = _readout(hand, near)
+        overlay.warning = self._presenter.look[1]
         overlay.profile = None
         line, region = hand.line, hand.region
         if line is not None and line.length_nm > 0:

@@ -7,7 +7,7 @@ anywhere else, and mouse and keys are Qt's own.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QColor,
     QEnterEvent,
@@ -42,12 +42,14 @@ class Overlay:
     """What stands over the picture."""
 
     hand: Hand | None = None
-    notice: tuple[str, ...] = ()
+    notice: str = ""
+    """Instead of all, where there is no picture yet."""
     whole: QImage | None = None
     shades: Rgb | None = None
     ends: tuple[str, str] = ("", "")
     colours_title: str = ""
     readout: str = ""
+    warning: str = ""
     region_words: str = ""
     profile: tuple[F64, F64] | None = None
     crosshair: bool = True
@@ -97,9 +99,11 @@ class Surface(QWidget):
         self.canvas.update()
         self.glass.update()
 
-    def forget(self) -> None:
-        """Nothing, until there is something new."""
+    def forget(self, notice: str) -> None:
+        """Nothing but words, until there is something new."""
         self._picture.forget()
+        self.glass.overlay = Overlay(notice=notice)
+        self.glass.update()
         self.canvas.update()
 
     def close_canvas(self) -> None:
@@ -164,21 +168,19 @@ class _Glass(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         """All marks."""
         overlay = self.overlay
-        if overlay.hand is None:
-            return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         try:
-            _paint(painter, overlay, overlay.hand)
+            if overlay.hand is None:
+                paint.notice(painter, QRectF(self.rect()), overlay.notice)
+            else:
+                _paint(painter, overlay, overlay.hand)
         finally:
             painter.end()
 
 
 def _paint(painter: QPainter, overlay: Overlay, hand: Hand) -> None:
     sight = hand.sight
-    if overlay.notice:
-        paint.notice(painter, sight, overlay.notice)
-        return
     paint.field_edge(painter, sight)
     if hand.region is not None:
         paint.region(painter, sight, hand.region, overlay.region_words)
@@ -188,7 +190,7 @@ def _paint(painter: QPainter, overlay: Overlay, hand: Hand) -> None:
         paint.crosshair(painter, sight, hand.pointer)
     paint.minimap(painter, sight, overlay.whole)
     paint.scale_bar(painter, sight)
-    paint.readout(painter, overlay.readout)
+    paint.readout(painter, overlay.readout, overlay.warning)
     if overlay.shades is not None:
         paint.colour_bar(painter, sight, overlay.shades, overlay.ends, overlay.colours_title)
     if overlay.profile is not None:

@@ -10,6 +10,7 @@ from live_smlm.render.accumulator import Drawing, Mode
 from live_smlm.render.colour import COLORMAPS, Rgb, shades, value_shades
 from live_smlm.render.filters import ALL, Filters
 from live_smlm.render.look import Look
+from live_smlm.render.values import columns_of
 from live_smlm.view.tone import Tone
 
 Range: TypeAlias = tuple[float, float]
@@ -41,8 +42,6 @@ class Taste:
     """How molecules are chosen, drawn and coloured."""
 
     drawing: Drawing = field(default_factory=Drawing)
-    is_own: bool = False
-    """Whether the operator chose how molecules are drawn, or what they tell decides."""
     by: str | None = None
     count_map: str = "inferno"
     value_map: str = "viridis"
@@ -58,14 +57,8 @@ class Taste:
         require(low < high, f"colours run from {low:g} to {high:g}; the end must be above")
 
     def drawn(self, **changes: Any) -> "Taste":
-        """Drawn otherwise, by choice."""
-        return replace(self, drawing=replace(self.drawing, **changes), is_own=True)
-
-    def as_usual(self, mode: Mode) -> "Taste":
-        """Drawn in the mode that suits the molecules, where none was chosen."""
-        if self.is_own:
-            return self
-        return replace(self, drawing=replace(self.drawing, mode=mode))
+        """Drawn otherwise."""
+        return replace(self, drawing=replace(self.drawing, **changes))
 
     @property
     def colormap(self) -> str:
@@ -76,10 +69,6 @@ class Taste:
     def shades(self) -> Rgb:
         """(256, 3) bytes from the first to the last colour."""
         return shades(self.count_map) if self.by is None else value_shades(self.value_map)
-
-    def look(self) -> Look:
-        """What of it the molecules must be drawn anew for."""
-        return Look(drawing=self.drawing, by=self.by, filters=self.filters)
 
     def with_colormap(self, name: str) -> "Taste":
         """Another map for what colours tell at the moment."""
@@ -98,6 +87,26 @@ class Taste:
     def next_colormap(self) -> "Taste":
         """In the next colours."""
         return self.with_colormap(after(COLORMAPS, self.colormap))
+
+
+def suited(taste: Taste, columns: frozenset[str]) -> tuple[Look, str]:
+    """How molecules with these columns are drawn, and in words what they do not tell.
+
+    Without a precision of their own all are equally wide; a value that is unknown
+    colours nothing. Nothing is said before there are molecules.
+    """
+    look = Look(drawing=taste.drawing, by=taste.by, filters=taste.filters)
+    words = []
+    if columns and look.by is not None and not columns_of(look.by) <= columns:
+        words.append(f"these molecules tell no {TITLES[look.by].partition(',')[0]}")
+        look = replace(look, by=None)
+    if columns and not look.columns() <= columns:
+        words.append("these molecules tell no precision: all are drawn equally wide")
+        look = replace(look, drawing=replace(look.drawing, mode=Mode.GAUSSIAN))
+    lacking = [] if not columns else look.filters.columns() - columns
+    if lacking:
+        words.append(f"none passes the filter: they tell no {', '.join(sorted(lacking))}")
+    return look, "; ".join(words)
 
 
 def after(words: tuple[Word, ...], word: Word) -> Word:

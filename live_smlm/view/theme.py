@@ -51,8 +51,7 @@ QPushButton#stop {{ background: #4a2522; border-color: #8a423b; font-weight: 600
 QComboBox, QLineEdit, QSpinBox, QDoubleSpinBox {{ background: {RAISED};
   border: 1px solid {EDGE}; border-radius: 3px; padding: 2px 6px; min-height: 20px;
   selection-background-color: #2d5975; }}
-QAbstractSpinBox QLineEdit {{ background: transparent; border: none; padding: 0;
-  min-height: 0; }}
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ width: 0; border: none; }}
 QComboBox:focus, QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus {{
   border-color: {ACCENT}; }}
 QLineEdit[wrong="true"] {{ border-color: {GRADES[Grade.ALARM]}; }}

@@ -76,6 +76,7 @@ class Window(QMainWindow):
             controls.Acts(
                 measure=lambda: steer(lambda hand: hand.with_tool(Tool.MEASURE)),
                 region=lambda: steer(lambda hand: hand.with_tool(Tool.REGION)),
+                closer=lambda: steer(Hand.closer),
                 fit=lambda: steer(Hand.fitted),
                 clear=lambda: steer(Hand.cleared),
                 limits=lambda: canvas_limits(self.presenter),
