@@ -1,7 +1,7 @@
 """The desk: where viewers fetch what they missed, and where a run is told to stop.
 
 A thread of its own with one ROUTER socket. The run comes first: molecules are read
-from the disk, and after each page the desk rests as long as the page took. Few
+from the disk, and after each page the desk rests as long as it has worked. Few
 answers wait for a peer that does not take them; what is no request gets nothing.
 Anybody who may watch may read; commands need the run's token, and each is told.
 """
@@ -32,7 +32,6 @@ PRESENT_S = 1.5
 """Who has said nothing for so long has gone."""
 _POLL_MS = 20
 _AT_ONCE = 100
-_LONGEST_REST_S = 0.2
 _MOST_PEERS = 1000
 _MOST_REFUSALS = 20
 """Commands that were refused, of which a record is kept."""
@@ -148,7 +147,7 @@ class Desk:
 
     def _history(self, first: int, stop: int) -> Envelope:
         """A page; then a rest, for the run's sake."""
-        started = time.monotonic()
+        started = time.thread_time()
         try:
             if self.files.archive is None:
                 return _refused("history", "this run keeps no log")
@@ -156,7 +155,7 @@ class Desk:
         except Exception as error:  # noqa: BLE001 - told to whoever asked; the run goes on
             return _refused("history", f"the log cannot be read: {error}")
         finally:
-            time.sleep(min(time.monotonic() - started, _LONGEST_REST_S))
+            time.sleep(time.thread_time() - started)
 
     def _control(self, command: viewing.Command, origin: str) -> Envelope:
         said = f"by {command.who or 'somebody'}{origin}: {command.reason or 'no reason given'}"

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,37 @@ class _Scribe:
             self.unwritten += 1
 
 
+@dataclass(slots=True)
+class _Keeper:
+    """What the folder gets at a run's beginning and at its end."""
+
+    folder: Path
+    scribe: _Scribe
+    held: ExitStack
+    """Closed when the run's doors are."""
+    snapshot: Snapshot | None
+    every_s: float
+    _drawing: ExitStack = field(default_factory=ExitStack)
+
+    def begin(self, running: Session) -> None:
+        """Tell where the run can be watched; begin to draw."""
+        self.scribe.session = running
+        self.held.callback(doors.forget, self.folder)
+        doors.tell(self.folder, running.doors)
+        running.tell("started", f"status stream at {running.status_address}")
+        if self.snapshot is not None:
+            self.held.push(self._drawing)
+            self._drawing.enter_context(drawing(self.snapshot, self.every_s, running.tell))
+
+    def end(self, outcome: Outcome) -> None:
+        """Complete picture, events and record."""
+        self._drawing.close()
+        if self.snapshot is not None and (why := self.snapshot.finish()) is not None:
+            self.scribe.event(Event("snapshot failed", why))
+        self.scribe.event(Event(outcome.finish.value, outcome.reason))
+        self.scribe.record.end(outcome.finish, outcome.reason, progress_of(outcome))
+
+
 def run_into(
     folder: Path,
     source: FrameSource,
@@ -104,26 +135,14 @@ def run_into(
             held.enter_context(RawRecorder(raw_folder(folder), info.camera)) if record_raw else None
         )
         scribe = _Scribe(record, events)
-        pictures = held.enter_context(ExitStack())
         snapshot = None
         if snapshot_every_s is not None:
             snapshot = Snapshot(snapshot_path(folder), log, info.camera)
+        keeper = _Keeper(folder, scribe, held, snapshot, snapshot_every_s or 0.0)
 
         def begun(running: Session) -> None:
-            scribe.session = running
-            held.callback(doors.forget, folder)
-            doors.tell(folder, running.doors)
-            running.tell("started", f"status stream at {running.status_address}")
-            if snapshot is not None and snapshot_every_s is not None:
-                pictures.enter_context(drawing(snapshot, snapshot_every_s, running.tell))
+            keeper.begin(running)
             started(running)
-
-        def over(outcome: Outcome) -> None:
-            pictures.close()
-            if snapshot is not None and (why := snapshot.finish()) is not None:
-                scribe.event(Event("snapshot failed", why))
-            scribe.event(Event(outcome.finish.value, outcome.reason))
-            record.end(outcome.finish, outcome.reason, progress_of(outcome))
 
         return Session(
             source,
@@ -133,7 +152,7 @@ def run_into(
             watchers=(scribe, *watchers),
             control=control,
             started=begun,
-            ended=over,
+            ended=keeper.end,
             name=folder.name,
             archive=log,
         ).run()
