@@ -13,9 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
-from live_smlm.render.accumulator import Accumulator, CpuAccumulator, Drawing
+from live_smlm.render.accumulator import Accumulator, Drawing
 from live_smlm.render.layer import Field, Layer, Picture, picture_of, reached_from
 from live_smlm.render.look import Look
+from live_smlm.render.quick import QuickAccumulator
 from live_smlm.render.store import MoleculeStore
 from live_smlm.render.viewport import EVERYWHERE, Rect, Viewport, covering
 
@@ -35,7 +36,7 @@ MakeAccumulator = Callable[[Viewport, Drawing, str | None], Accumulator]
 
 def on_the_processor(viewport: Viewport, drawing: Drawing, by: str | None) -> Accumulator:
     """The accumulator that is always there."""
-    return CpuAccumulator(viewport, drawing, by=by)
+    return QuickAccumulator(viewport, drawing, by=by)
 
 
 @dataclass(slots=True, eq=False)

@@ -7,6 +7,7 @@ from live_smlm.core import InputError
 from live_smlm.render import choose
 from live_smlm.render.accumulator import CpuAccumulator, Drawing
 from live_smlm.render.painter import on_the_processor
+from live_smlm.render.quick import QuickAccumulator
 from live_smlm.render.viewport import Viewport
 from live_smlm.testing.opengl import opengl
 
@@ -18,7 +19,7 @@ def test_software_leaves_drawing_to_the_processor() -> None:
         chosen = choose.choose()
     assert "llvmpipe" in chosen.why
     assert "software itself" in chosen.why
-    assert isinstance(chosen.make(VIEW, Drawing(), None), CpuAccumulator)
+    assert isinstance(chosen.make(VIEW, Drawing(), None), QuickAccumulator)
 
 
 def test_a_card_that_adds_floats_draws(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +29,7 @@ def test_a_card_that_adds_floats_draws(monkeypatch: pytest.MonkeyPatch) -> None:
         assert chosen.why.endswith(" draws")
         assert type(chosen.make(VIEW, Drawing(), None)).__name__ == "GpuAccumulator"
         monkeypatch.setattr("live_smlm.render.gpu.largest_side", lambda: 7)
-        assert isinstance(chosen.make(VIEW, Drawing(), None), CpuAccumulator)
+        assert isinstance(chosen.make(VIEW, Drawing(), None), QuickAccumulator)
         with pytest.raises(InputError, match="this graphics card takes 7 a side"):
             accumulator(VIEW)
 
@@ -41,7 +42,7 @@ def test_a_card_of_half_floats_is_found_out(monkeypatch: pytest.MonkeyPatch) -> 
         chosen = choose.choose()
     # Beyond 2048 a half float does not feel one molecule more.
     assert chosen.why.endswith("adds 3000 molecules up to 2048")
-    assert isinstance(chosen.make(VIEW, Drawing(), None), CpuAccumulator)
+    assert isinstance(chosen.make(VIEW, Drawing(), None), QuickAccumulator)
 
 
 def test_a_card_that_cannot_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +51,7 @@ def test_a_card_that_cannot_is_found_out(monkeypatch: pytest.MonkeyPatch) -> Non
     with opengl():
         chosen = choose.choose()
     assert "cannot add floats" in chosen.why
-    assert isinstance(chosen.make(VIEW, Drawing(), None), CpuAccumulator)
+    assert isinstance(chosen.make(VIEW, Drawing(), None), QuickAccumulator)
 
 
 def test_the_trial_looks_at_places_and_values() -> None:
