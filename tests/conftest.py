@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-pytest_plugins = ["live_smlm.testing.spots"]
+pytest_plugins = ["live_smlm.testing.screen", "live_smlm.testing.spots"]
 PATIENCE_S = 2.0
 
 # Python's own helper process for shared memory starts once and stays.

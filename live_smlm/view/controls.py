@@ -88,17 +88,17 @@ class Controls(QScrollArea):
         blocked = [QSignalBlocker(w) for w in (*widgets, self.percentile, self.fixed, self.gamma)]
         self.mode.setCurrentText(taste.drawing.mode.value)
         self.spread.setValue(taste.drawing.width_nm)
-        self.spread.setEnabled(taste.drawing.mode is Mode.GAUSSIAN)
+        self._look_form.setRowVisible(self.spread, taste.drawing.mode is Mode.GAUSSIAN)
         self.by.setCurrentText(next(word for word, by in BY.items() if by == taste.by))
         self.colormap.setCurrentText(taste.colormap)
-        self.values.setEnabled(taste.by is not None)
+        self._look_form.setRowVisible(self.values, taste.by is not None)
         self.values.setPlaceholderText("automatic")
         self.values.setText(range_words(taste.value_range))
         tone = taste.tone
         self.auto.setChecked(tone.fixed is None)
-        self.percentile.setEnabled(tone.fixed is None)
+        self._tone_form.setRowVisible(self.percentile, tone.fixed is None)
         self.percentile.setValue(tone.percentile)
-        self.fixed.setEnabled(tone.fixed is not None)
+        self._tone_form.setRowVisible(self.fixed, tone.fixed is not None)
         self.fixed.setText(range_words(tone.fixed))
         self.gamma.setValue(round(tone.gamma * _GAMMA_STEPS))
         self._gamma_said.setText(f"{tone.gamma:.2f}")
@@ -115,7 +115,6 @@ class Controls(QScrollArea):
     def tell_limits(self, shading: Shading | None) -> None:
         """What automatic contrast and colours come to at the moment."""
         if shading is not None:
-            self.fixed.setPlaceholderText(range_words(shading.limits))
             self.values.setPlaceholderText(range_words(shading.value_limits))
 
     def _tools(self) -> None:
@@ -141,7 +140,7 @@ class Controls(QScrollArea):
         stack.addLayout(grid)
 
     def _drawing(self) -> None:
-        form = self._form("Look")
+        form = self._look_form = self._form("Look")
         self.mode = _combo([mode.value for mode in MODES], "How a molecule is drawn (M)")
         self.spread = QDoubleSpinBox(minimum=1, maximum=1000, suffix=" nm", decimals=0)
         self.spread.setToolTip("Standard deviation of each molecule in the mode gaussian")
@@ -172,7 +171,7 @@ class Controls(QScrollArea):
         )
 
     def _contrast(self) -> None:
-        form = self._form("Contrast")
+        form = self._tone_form = self._form("Contrast")
         self.auto = QCheckBox("automatic")
         self.auto.setToolTip("Follow what is seen (A)")
         self.percentile = QDoubleSpinBox(
@@ -189,7 +188,7 @@ class Controls(QScrollArea):
         row.addWidget(self._gamma_said)
         form.addRow(_name("Contrast"), self.auto)
         form.addRow(_name("Percentile"), self.percentile)
-        form.addRow(_name("By hand"), self.fixed)
+        form.addRow(_name("From … to"), self.fixed)
         form.addRow(_name("Gamma"), row)
         self.auto.toggled.connect(self._automatic)
         self.percentile.valueChanged.connect(lambda share: self._toned(percentile=share))

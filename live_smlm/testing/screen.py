@@ -1,0 +1,112 @@
+"""A screen for tests of windows: Qt where there is a display, real mouse and keys, its own log.
+
+Under Xvfb all of it is real but the monitor: `xvfb-run -a pytest`.
+"""
+
+import logging
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from live_smlm.core import AnyArray
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication, QWidget
+
+PATIENCE_S = 20.0
+
+
+@pytest.fixture(scope="session")
+def app() -> "QApplication":
+    """The one Qt application of the tests."""
+    if not os.environ.get("DISPLAY"):
+        pytest.skip("there is no display; run the tests under xvfb-run")
+    from live_smlm.view.app import application  # noqa: PLC0415 - Qt needs a display
+
+    return application()
+
+
+@pytest.fixture
+def drawn() -> Iterator[list[str]]:
+    """What vispy logs as errors; it draws on after them, so the test fails here."""
+    said: list[str] = []
+
+    class _Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+
+    ear = _Ear(logging.ERROR)
+    log = logging.getLogger("vispy")
+    log.addHandler(ear)
+    yield said
+    log.removeHandler(ear)
+    assert not said
+
+
+def wait_for(app: "QApplication", there: Callable[[], object], what: str) -> None:
+    """Let Qt work until something is so."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not there():
+        assert time.monotonic() < deadline, f"{what}: not within {PATIENCE_S:g} s"
+        app.processEvents()
+        time.sleep(0.005)
+
+
+def spend(app: "QApplication", seconds: float) -> None:
+    """Let Qt work for so long."""
+    deadline = time.monotonic() + seconds
+    wait_for(app, lambda: time.monotonic() > deadline, "time passes")
+
+
+class Hands:
+    """A mouse and a keyboard, by xdotool: the window gets what a person's would be."""
+
+    def __init__(self, app: "QApplication") -> None:
+        if shutil.which("xdotool") is None:
+            pytest.skip("xdotool is not installed")
+        self._app = app
+
+    def do(self, *words: object) -> None:
+        """One xdotool command, such as `key f`."""
+        command = ["xdotool", *map(str, words)]
+        with subprocess.Popen(command) as process:  # noqa: S603 - of tests
+            wait_for(self._app, lambda: process.poll() is not None, " ".join(command))
+        assert process.returncode == 0
+        spend(self._app, 0.05)
+
+    def point(self, widget: "QWidget", row: float, column: float) -> None:
+        """Move the mouse to a point of a widget."""
+        corner = widget.mapToGlobal(widget.rect().topLeft())
+        ratio = widget.devicePixelRatioF()
+        x, y = (corner.x() + column) * ratio, (corner.y() + row) * ratio
+        self.do("mousemove", round(x), round(y))
+
+    def click(self, widget: "QWidget") -> None:
+        """Press the middle of a widget."""
+        self.point(widget, widget.height() / 2, widget.width() / 2)
+        self.do("click", 1)
+
+    def drag(self, widget: "QWidget", start: tuple[int, int], end: tuple[int, int]) -> None:
+        """From one point (row, column) of a widget to another with the button held."""
+        self.point(widget, *start)
+        self.do("mousedown", 1)
+        middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
+        self.point(widget, *middle)
+        self.point(widget, *end)
+        self.do("mouseup", 1)
+
+
+def seen(widget: "QWidget") -> AnyArray:
+    """What a widget shows, (rows, columns, 3) bytes in the screen's pixels."""
+    from PySide6.QtGui import QImage  # noqa: PLC0415 - as above
+
+    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    bits: Any = image.constBits()
+    lines = np.frombuffer(bits, np.uint8).reshape(image.height(), image.bytesPerLine())
+    return lines[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
