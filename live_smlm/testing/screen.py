@@ -78,7 +78,7 @@ class Hands:
         with subprocess.Popen(command) as process:  # noqa: S603 - of tests
             wait_for(self._app, lambda: process.poll() is not None, " ".join(command))
         assert process.returncode == 0
-        spend(self._app, 0.05)
+        spend(self._app, 0.03)
 
     def point(self, widget: "QWidget", row: float, column: float) -> None:
         """Move the mouse to a point of a widget."""

@@ -1,0 +1,325 @@
+"""The window as a person uses it: real mouse and keys on a real (virtual) screen."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import tifffile
+
+from live_smlm.core import AnyArray
+from live_smlm.testing.screen import Hands, seen, spend, wait_for
+from live_smlm.testing.told_run import ToldRun, lines
+from live_smlm.view.news import Phase
+from live_smlm.view.taste import Taste
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+    from live_smlm.view.window import Window
+
+ALARM = {"name": "width", "value": 1.15, "low": None, "high": 1.06, "unit": "", "cure": "focus"}
+
+
+@pytest.fixture
+def run() -> ToldRun:
+    return ToldRun()
+
+
+@pytest.fixture(scope="module")
+def opened(app: "QApplication") -> Iterator["Window"]:
+    """One window for all tests, for it takes its time to open."""
+    made = _open()
+    yield made
+    made.leave_running()
+    made.deleteLater()
+    app.processEvents()
+
+
+@pytest.fixture
+def window(
+    app: "QApplication", opened: "Window", run: ToldRun, drawn: list[str]
+) -> Iterator["Window"]:
+    """On a run with two lines of molecules, 200 nm apart."""
+    _join(app, opened, run)
+    yield opened
+    opened.presenter.leave()
+    assert not drawn
+
+
+def _open() -> "Window":
+    from live_smlm.view.window import Window  # noqa: PLC0415 - Qt needs a display
+
+    made = Window(lambda _where: ToldRun().join)
+    made.setGeometry(0, 0, 1180, 760)
+    made.show()
+    return made
+
+
+def _join(app: "QApplication", window: "Window", run: ToldRun) -> None:
+    run.molecules(lines(200))
+    run.state()
+    run.frame(7, lines(2000, count=8))
+    window.choose(Taste())
+    window._find = lambda _where: run.join
+    window.join("runs/a-run")
+    window.activateWindow()
+    wait_for(app, lambda: light(window) > 3990, "the picture is there")
+    spend(app, 0.05)
+
+
+@pytest.fixture
+def hands(app: "QApplication", window: "Window") -> Hands:
+    made = Hands(app)
+    made.point(window.stage.surface.glass, 200, 300)
+    return made
+
+
+def light(window: "Window") -> float:
+    near = window.presenter.near
+    return 0.0 if near is None else float(near.image.sum())
+
+
+def picture(window: "Window") -> AnyArray:
+    """The middle of the picture, where neither minimap nor bars are."""
+    shown = seen(window.stage.surface)
+    rows, columns = shown.shape[:2]
+    return shown[rows // 8 : rows // 2, columns // 4 : 3 * columns // 4]
+
+
+def scale(window: "Window") -> float:
+    hand = window.presenter.hand
+    assert hand is not None
+    return hand.sight.nm_per_point
+
+
+def test_a_run_is_seen_whole(window: "Window", app: "QApplication") -> None:
+    shown = picture(window)
+    assert shown.max() > 150
+    lit = (shown.max(axis=2) > 60).any(axis=0)
+    assert 2 <= lit.sum() <= 12  # two thin lines, upright
+    assert seen(window.camera).max() > 150
+    assert "1,234" in window.strip._counts["captured"]._value.text()
+    window.charts.tell({"frame": [10.0, 20.0], "photons": [900.0, None], "later_nm": [None, 3.0]})
+    assert window.charts.names == ("photons", "later_nm")
+    spend(app, 0.05)
+    assert seen(window).std() > 10
+
+
+def test_the_wheel_zooms_where_the_mouse_is(window: "Window", hands: Hands) -> None:
+    glass = window.stage.surface.glass
+    hand = window.presenter.hand
+    assert hand is not None
+    place, before = hand.sight.place((200, 300)), scale(window)
+    for _ in range(5):
+        hands.do("click", 4)
+    assert scale(window) == pytest.approx(before / 1.2**5)
+    assert window.presenter.hand is not None
+    assert window.presenter.hand.sight.point(place) == pytest.approx((200, 300), abs=1)
+    hands.point(glass, 220, 280)
+    hands.do("click", 5)
+    assert scale(window) == pytest.approx(before / 1.2**4)
+
+
+def test_dragging_and_arrow_keys_move_the_sample(window: "Window", hands: Hands) -> None:
+    for _ in range(6):
+        hands.do("click", 4)
+    hand = window.presenter.hand
+    assert hand is not None
+    place = hand.sight.place((200, 300))
+    hands.drag(window.stage.surface.glass, (200, 300), (260, 240))
+    assert window.presenter.hand is not None
+    assert window.presenter.hand.sight.point(place) == pytest.approx((260, 240), abs=1)
+    centre = window.presenter.hand.sight.centre_nm
+    hands.do("key", "Right")
+    assert window.presenter.hand.sight.centre_nm[1] > centre[1]
+    hands.do("key", "f")
+    assert window.presenter.hand.sight.centre_nm == (6400, 6400)
+
+
+def test_colours_change_by_key_and_by_mouse(
+    window: "Window", hands: Hands, app: "QApplication"
+) -> None:
+    hands.do("key", "c")
+    assert window.presenter.taste.by == "z"
+    assert window.controls.by.currentText() == "z"
+
+    def coloured() -> bool:
+        shading = window.presenter.shading
+        return shading is not None and shading.value_limits is not None
+
+    wait_for(app, coloured, "colours tell z")
+    spend(app, 0.1)
+    shown = picture(window).reshape(-1, 3).astype(int)
+    bluish, yellowish = shown[:, 2] - shown[:, 0] > 40, shown[:, 0] - shown[:, 2] > 60
+    assert bluish.sum() > 50  # z of 100 nm
+    assert yellowish.sum() > 50  # z of 300 nm
+    hands.click(window.controls.colormap)
+    hands.do("key", "Up")
+    hands.do("key", "Return")
+    assert window.presenter.taste.value_map == "hot"
+
+
+def test_a_filter_is_typed_and_draws_fewer(
+    window: "Window", hands: Hands, app: "QApplication"
+) -> None:
+    hands.click(window.controls.filters["photons"])
+    hands.do("type", "1000 to")
+    hands.do("key", "Return")
+    wait_for(app, lambda: abs(light(window) - 2000) < 5, "half of the molecules are left")
+    hands.do("key", "ctrl+a")
+    hands.do("type", "many")
+    hands.do("key", "Return")
+    assert window.controls.filters["photons"].property("wrong")
+    assert "write such as 500 to 5000" in window.controls.filters["photons"].toolTip()
+
+
+def test_200_nm_measure_200_nm(window: "Window", hands: Hands, app: "QApplication") -> None:
+    glass = window.stage.surface.glass
+    middle = (glass.height() / 2, glass.width() / 2)
+    hand = window.presenter.hand
+    assert hand is not None
+    hands.point(glass, *hand.sight.point((6400, 6100)))
+    while scale(window) > 0.9:
+        hands.do("click", "--repeat", 5, "--delay", 5, 4)
+    wait_for(app, lambda: _is_at(window), "the picture is as fine as the screen")
+    spend(app, 0.15)
+    shown = seen(window.stage.surface).max(axis=2).astype(float)
+    rows = shown[int(middle[0]) - 90 : int(middle[0]) + 60]
+    profile = np.convolve(rows[:, 40:-40].mean(axis=0), np.ones(15) / 15, "same")
+    left = 40 + int(np.argmax(profile[: len(profile) // 2]))
+    right = 40 + len(profile) // 2 + int(np.argmax(profile[len(profile) // 2 :]))
+    hands.do("key", "d")
+    hands.drag(glass, (300, left), (300, right))
+    assert window.presenter.hand is not None
+    measured = window.presenter.hand.line
+    assert measured is not None
+    # Finding a line's middle in the screen's pixels is good to a few of them.
+    assert measured.length_nm == pytest.approx(200, abs=6)
+    exact = glass.overlay.profile
+    assert exact is not None
+
+
+def _is_at(window: "Window") -> bool:
+    near, hand = window.presenter.near, window.presenter.hand
+    return near is not None and hand is not None and near.viewport == hand.sight.viewport()
+
+
+def test_stop_is_pressed_and_a_refusal_is_shown(
+    window: "Window", hands: Hands, run: ToldRun, app: "QApplication"
+) -> None:
+    hands.click(window.header.stop)
+    wait_for(app, lambda: run.asked, "the run was asked")
+    assert run.asked[0][0] == "stop"
+    run.state(stopping=True)
+    wait_for(app, lambda: window.presenter.news.phase is Phase.STOPPING, "it stops")
+    spend(app, 0.1)
+    assert not window.header.stop.isEnabled()
+    run.state(stopping=True, finished={"finish": "stopped", "reason": "enough"})
+    wait_for(app, lambda: window.presenter.news.phase is Phase.ENDED, "it has ended")
+    spend(app, 0.1)
+    assert not window.header.abort.isEnabled()
+
+
+def test_a_window_that_may_only_watch_says_so(
+    window: "Window", run: ToldRun, app: "QApplication"
+) -> None:
+    run.in_control = False
+    spend(app, 0.1)
+    assert not window.header.stop.isEnabled()
+    assert "may only watch" in window.header.stop.toolTip()
+
+
+def test_an_alarm_is_told_in_words_and_red(
+    window: "Window", run: ToldRun, app: "QApplication"
+) -> None:
+    trust = {"verdict": "alarm", "alarms": [ALARM], "shadow": ""}
+    run.state(trust=trust, lost=3)
+    run.say(lambda sink: sink.event("alarm", "width is 1.15"))
+    wait_for(app, lambda: window.presenter.news.doubts, "there is an alarm")
+    spend(app, 0.1)
+    assert window.strip._trust.toolTip() == "width is 1.15, allowed at most 1.06: focus"
+    assert window.strip._trust_name.text().startswith("ALARM since ")
+    for widget in (window.strip._trust, window.strip._counts["lost"]):
+        shown = seen(widget).astype(int)
+        assert (shown[..., 0] - shown[..., 2] > 60).any()
+    assert window.events.item(0).text().endswith("alarm\nwidth is 1.15")
+
+
+def test_closing_during_a_run_asks(app: "QApplication", run: ToldRun, drawn: list[str]) -> None:
+    window, hands = _open(), Hands(app)
+    _join(app, window, run)
+
+    def stop_it() -> None:
+        from PySide6.QtWidgets import QMessageBox  # noqa: PLC0415 - Qt needs a display
+
+        box = app.activeModalWidget()
+        assert isinstance(box, QMessageBox)
+        hands.click(next(b for b in box.buttons() if b.text() == "Stop it"))
+
+    _answer(app, lambda: hands.do("key", "Escape"))
+    window.close()
+    assert window.isVisible()
+    assert window.presenter.news.phase is Phase.RUNNING
+    _answer(app, stop_it)
+    window.close()
+    assert not window.isVisible()
+    assert run.asked == [("stop", "the window was closed")]
+    window.deleteLater()
+    assert not drawn
+
+
+def _answer(app: "QApplication", act: Callable[[], None]) -> None:
+    """Do something once a question is asked."""
+    from PySide6.QtCore import QTimer  # noqa: PLC0415 - Qt needs a display
+
+    def look() -> None:
+        box = app.activeModalWidget()
+        if box is not None and box.isVisible():
+            spend(app, 0.1)
+            act()
+        else:
+            QTimer.singleShot(50, look)
+
+    QTimer.singleShot(50, look)
+
+
+def test_keys_are_told_on_a_page(window: "Window", hands: Hands, app: "QApplication") -> None:
+    told: list[str] = []
+
+    def read() -> None:
+        from PySide6.QtWidgets import QLabel  # noqa: PLC0415 - Qt needs a display
+
+        box = app.activeModalWidget()
+        assert box is not None
+        told.extend(label.text() for label in box.findChildren(QLabel))
+        hands.do("key", "Escape")
+
+    _answer(app, read)
+    hands.do("key", "F1")
+    wait_for(app, lambda: app.activeModalWidget() is None and told, "the page was there")
+    assert "Ctrl+." in told
+    assert window.isVisible()
+
+
+def test_the_picture_is_saved_as_it_is_seen_and_with_its_numbers(
+    window: "Window", tmp_path: Path
+) -> None:
+    window.save(tmp_path / "seen.png")
+    window.save(tmp_path / "counts.tif")
+    near = window.presenter.near
+    assert near is not None
+    from PySide6.QtGui import QImage  # noqa: PLC0415 - Qt needs a display
+
+    image = QImage(str(tmp_path / "seen.png"))
+    assert (image.height(), image.width()) == near.viewport.shape
+    assert np.array_equal(tifffile.imread(tmp_path / "counts.tif"), near.image)
+
+
+def test_panels_go_and_come_back(window: "Window", hands: Hands) -> None:
+    wide = window.stage.surface.width()
+    hands.do("key", "t")
+    assert window.stage.surface.width() > wide + 300
+    hands.do("key", "t")
+    assert window.stage.surface.width() == wide
