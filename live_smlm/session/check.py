@@ -42,7 +42,7 @@ class Prepared:
 def check(info: StreamInfo, plan: RunPlan, make_engine: MakeEngine, *, recorded: bool) -> Prepared:
     """The run, prepared as far as nothing is opened yet; InputError for what cannot work."""
     _check_overload(info, plan)
-    for address in (*plan.listen, plan.status):
+    for address in (*plan.listen, plan.status, plan.desk_at):
         check_address(address, plan.keys, binds=True)
     engines = _engines(info, plan, make_engine)
     camera = info.camera

@@ -123,7 +123,7 @@ def read_frame(message: Envelope) -> LiveFrame:
             pixel_size_nm=float(values["pixel_size_nm"]),
             molecules=from_columns(columns),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise MalformedError(f"frame cannot be read: {error}") from error
 
 
