@@ -142,8 +142,9 @@ def grown(specimen: Specimen, count: int, look: Look, before: int) -> Iterator[t
     process = psutil.Process()
     old = Viewer(specimen, look)
     filled = 0.0
-    for seed in range(count // YOUNG):
-        filled += old.add(specimen.molecules(YOUNG, seed))
+    early = min(YOUNG, count)
+    for seed in range(count // early):
+        filled += old.add(specimen.molecules(early, seed))
     while old.painter.step(0.03) < IDLE:
         time.sleep(0.01)
     held = process.memory_info().rss - before
@@ -152,7 +153,7 @@ def grown(specimen: Specimen, count: int, look: Look, before: int) -> Iterator[t
     for pixel_nm in (8.0, 4.0, 1.0):
         yield "zoom", zoomed(old, pixel_nm)
     young = Viewer(specimen, look)
-    young.add(specimen.molecules(YOUNG, count))
+    young.add(specimen.molecules(early, count))
     yield "growth", batches(young, old, specimen)
 
 
@@ -178,7 +179,7 @@ def batches(young: Viewer, old: Viewer, specimen: Specimen) -> Row:
             viewer.painter.ask(viewport=viewer.middle)
             times.append(viewer.add(found))
     early_ms, late_ms = (1e3 * statistics.mean(times) for times in (early, late))
-    row = {"early": YOUNG, "late": count, "early_ms": early_ms, "late_ms": late_ms}
+    row = {"early": min(YOUNG, count), "late": count, "early_ms": early_ms, "late_ms": late_ms}
     return {**row, "late/early": late_ms / early_ms}
 
 

@@ -129,12 +129,16 @@ def test_fits_beside_picasso_on_few_cut_outs() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_pictures_of_few_molecules() -> None:
-    few = ("--molecules", "2000", "--late", "100000", "--repetitions", "1", "--json")
-    answer = json.loads(run("render.py", *few))
+def test_pictures_of_few_molecules(tmp_path: Path) -> None:
+    out = tmp_path / "answer.json"
+    few = ("--molecules", "2000", "--late", "100000", "--repetitions", "1", "--json", str(out))
+    told = run("render.py", *few)
+    answer = json.loads(out.read_text())
     assert len(answer["speed"]) == 4 * 2 * 2
-    assert len(answer["growth"]) == 4
     assert all(row["molecules_per_s"] > 0 for row in answer["speed"])
+    assert [row["specimen"] for row in answer["growth"]] == ["chip", "dense"]
+    assert all(row["in_window"] > 0 for row in answer["zoom"])
+    assert told.count("met\n") + told.count("MISSED\n") == len(answer["gates"])
 
 
 @pytest.mark.slow

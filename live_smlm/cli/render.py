@@ -10,7 +10,16 @@ from live_smlm.cli.words import Json, tell
 from live_smlm.core import F32, Localizations, require
 from live_smlm.core.files import check_place
 from live_smlm.render.accumulator import CpuAccumulator, Drawing, Mode, reach_nm
-from live_smlm.render.colour import COLORMAPS, Rgb, colour, colour_by_value, usual_range
+from live_smlm.render.colour import (
+    COLORMAPS,
+    Rgb,
+    colour,
+    colour_by_value,
+    usual_range,
+    value_shades,
+)
+from live_smlm.render.look import usual_mode
+from live_smlm.render.marks import length_words, with_colour_bar
 from live_smlm.render.picture import fitting_bar_nm, save, save_tiff, with_scale_bar
 from live_smlm.render.values import chosen, filters
 from live_smlm.render.viewport import Viewport, around, covering
@@ -59,7 +68,7 @@ def render(
     as_tiff = _is_tiff(out)
     looks = _Looks(colour_by, colour_range, colormap, percentile, gamma)
     molecules = _molecules(locs, pixel_nm, conditions)
-    drawing = Drawing(mode=mode or _usual_mode(molecules), width_nm=width_nm, copies=copies)
+    drawing = Drawing(mode=mode or usual_mode(molecules), width_nm=width_nm, copies=copies)
     viewport = _viewport(window, pixel, molecules, reach_nm(molecules, drawing))
     picture = CpuAccumulator(viewport, drawing, by=colour_by)
     picture.add(molecules)
@@ -127,11 +136,6 @@ def _molecules(locs: Path, pixel_nm: float | None, conditions: str) -> Localizat
     return passed
 
 
-def _usual_mode(molecules: Localizations) -> Mode:
-    told = molecules.sigma_x is not None and molecules.sigma_y is not None
-    return Mode.PRECISION if told else Mode.GAUSSIAN
-
-
 def _viewport(
     window: str | None, pixel: float, molecules: Localizations, margin_nm: float
 ) -> Viewport:
@@ -166,7 +170,11 @@ def _png(out: Path, picture: CpuAccumulator, looks: _Looks) -> Answer:
         span = looks.range or usual_range(values)
         answer = {"colour_low": span[0], "colour_high": span[1]}
     drawn = looks.of(image, values, span)
+    if looks.by is not None:
+        drawn = with_colour_bar(drawn, value_shades(looks.shown[0]), span)
     pixel = picture.viewport.pixel_nm
     bar = fitting_bar_nm(picture.viewport.shape, pixel)
-    save(out, drawn if bar is None else with_scale_bar(drawn, pixel, bar))
+    if bar is not None:
+        drawn = with_scale_bar(drawn, pixel, bar, length_words(bar))
+    save(out, drawn, pixel)
     return answer | {"scale_bar_nm": bar}

@@ -1,5 +1,6 @@
 """Finished pictures: a scale bar, one beside the other, PNG and TIFF files."""
 
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,18 +8,18 @@ from typing import Any
 
 import numpy as np
 import tifffile
-from vispy.io import write_png
 
 from live_smlm.core import F32, require
 from live_smlm.core.files import replacing
 from live_smlm.render.colour import Rgb
+from live_smlm.render.marks import MARGIN, write
+from live_smlm.render.png import encoded
 from live_smlm.render.viewport import Viewport
 
 _BAR_ROWS = 4
-_MARGIN = 3 * _BAR_ROWS
 _BAR_SHARE = 0.25
 """Most of a picture's width that a bar takes when its length is not told."""
-_NM_PER_CM = 1e7
+_NM_PER_UM = 1e3
 
 
 def enlarged(image: F32, factor: int) -> F32:
@@ -29,23 +30,26 @@ def enlarged(image: F32, factor: int) -> F32:
 def fitting_bar_nm(shape: tuple[int, int], pixel_nm: float) -> float | None:
     """A round length (1, 2 or 5 and noughts) for a scale bar; None where none has room."""
     rows, columns = shape
-    longest = min(_BAR_SHARE * columns, columns - 2.0 * _MARGIN)
-    if longest < 2 * _BAR_ROWS or rows < 2 * _MARGIN:
+    longest = min(_BAR_SHARE * columns, columns - 2.0 * MARGIN)
+    if longest < 2 * _BAR_ROWS or rows < 2 * MARGIN:
         return None
     # A logarithm may round up to the next decade: so a half of it is among the choices.
     decade = 10.0 ** math.floor(math.log10(longest * pixel_nm))
     return max(decade * n for n in (0.5, 1, 2, 5) if decade * n <= longest * pixel_nm)
 
 
-def with_scale_bar(picture: Rgb, pixel_nm: float, bar_nm: float) -> Rgb:
-    """The picture with a white bar of `bar_nm` in its lower right corner."""
+def with_scale_bar(picture: Rgb, pixel_nm: float, bar_nm: float, said: str = "") -> Rgb:
+    """The picture with a white bar of `bar_nm` in its lower right corner, and words above it."""
     length = round(bar_nm / pixel_nm)
     require(
-        length + 2 * _MARGIN <= picture.shape[1],
+        length + 2 * MARGIN <= picture.shape[1],
         f"scale bar of {bar_nm:g} nm does not fit into the picture; take a shorter one",
     )
     marked = picture.copy()
-    marked[-_MARGIN - _BAR_ROWS : -_MARGIN, -_MARGIN - length : -_MARGIN] = 255
+    marked[-MARGIN - _BAR_ROWS : -MARGIN, -MARGIN - length : -MARGIN] = 255
+    if said:
+        bottom, right = picture.shape[0] - MARGIN - 2 * _BAR_ROWS, picture.shape[1] - MARGIN
+        write(marked, said, bottom=bottom, middle=right - length // 2)
     return marked
 
 
@@ -55,26 +59,24 @@ def side_by_side(left: Rgb, right: Rgb) -> Rgb:
     return np.concatenate([left, line, right], axis=1)
 
 
-def save(path: Path, picture: Rgb) -> None:
-    """Write a PNG file, whole or not at all."""
+def save(path: Path, picture: Rgb, pixel_nm: float | None = None) -> None:
+    """Write a PNG file, whole or not at all; it tells the size of its pixels where known."""
     with replacing(path) as temporary:
-        write_png(str(temporary), picture)
+        temporary.write_bytes(encoded(picture, pixel_nm))
 
 
 def save_tiff(path: Path, image: F32, viewport: Viewport, notes: Mapping[str, Any]) -> None:
     """Write float32 (rows, columns) or (pages, rows, columns), whole or not at all.
 
-    The file tells its scale; pixel, origin and `notes` stand as JSON in its description.
+    ImageJ reads its scale in µm; pixel, origin and `notes` stand as JSON in its Info.
     """
-    per_cm = _NM_PER_CM / viewport.pixel_nm
+    per_um = _NM_PER_UM / viewport.pixel_nm
     said = {"pixel_nm": viewport.pixel_nm, "origin_yx_nm": list(viewport.origin_nm), **notes}
     with replacing(path) as temporary:
         tifffile.imwrite(
             temporary,
-            image,
-            photometric="minisblack",
-            software="live-smlm",
-            metadata=said,
-            resolution=(per_cm, per_cm),
-            resolutionunit="CENTIMETER",
+            image.astype(np.float32),
+            imagej=True,
+            metadata={"unit": "um", "axes": "CYX"[-image.ndim :], "Info": json.dumps(said)},
+            resolution=(per_um, per_um),
         )

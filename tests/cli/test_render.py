@@ -61,11 +61,11 @@ def test_a_tiff_holds_molecules_and_its_scale(
     with tifffile.TiffFile(out) as file:
         image, page = file.asarray(), file.pages[0]
         assert isinstance(page, tifffile.TiffPage)
-        assert page.tags["ResolutionUnit"].value == tifffile.RESUNIT.CENTIMETER
         above, below = page.tags["XResolution"].value
-        assert 1e7 / (above / below) == pytest.approx(5.0)
-        assert file.shaped_metadata is not None
-        assert file.shaped_metadata[0]["origin_yx_nm"] == [1000, 800]
+        assert 1e3 / (above / below) == pytest.approx(5.0)
+        assert file.imagej_metadata is not None
+        assert file.imagej_metadata["unit"] == "um"
+        assert json.loads(file.imagej_metadata["Info"])["origin_yx_nm"] == [1000, 800]
     assert image.dtype == np.float32
     # 100 molecules of each line lie in the window; those beside its edges reach over them.
     assert image.sum(dtype=float) == pytest.approx(200, rel=0.03)

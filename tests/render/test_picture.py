@@ -1,10 +1,12 @@
 """Counts become colours; pictures are not black."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 from vispy.io import read_png
 
 from live_smlm.core import InputError
@@ -70,10 +72,31 @@ def test_a_tiff_keeps_counts_and_scale(tmp_path: Path) -> None:
     save_tiff(tmp_path / "p.tif", ramp(), view, {"mode": "histogram"})
     with tifffile.TiffFile(tmp_path / "p.tif") as file:
         np.testing.assert_array_equal(file.asarray(), ramp())
-        assert file.shaped_metadata is not None
-        told = file.shaped_metadata[0]
+        assert file.imagej_metadata is not None
+        assert file.imagej_metadata["unit"] == "um"
+        told = json.loads(file.imagej_metadata["Info"])
+        page = file.pages[0]
+        assert isinstance(page, tifffile.TiffPage)
+        for axis in "XY":
+            above, below = page.tags[f"{axis}Resolution"].value
+            assert above / below == pytest.approx(1000 / 2.5)
     assert (told["pixel_nm"], told["origin_yx_nm"]) == (2.5, [30.0, -7.5])
     assert told["mode"] == "histogram"
+
+
+def test_a_tiff_may_have_pages(tmp_path: Path) -> None:
+    pages = np.stack([ramp(), -ramp()])
+    save_tiff(tmp_path / "p.tif", pages, Viewport(shape=(64, 80), pixel_nm=2.5), {})
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "p.tif"), pages)
+
+
+def test_a_png_tells_its_scale(tmp_path: Path) -> None:
+    save(tmp_path / "p.png", colour(ramp()), pixel_nm=2.5)
+    with Image.open(tmp_path / "p.png") as picture:
+        picture.load()
+        # Pillow tells dots per inch.
+        assert 0.0254e9 / picture.info["dpi"][0] == pytest.approx(2.5)
+        np.testing.assert_array_equal(np.asarray(picture), colour(ramp()))
 
 
 def test_a_saved_picture_reads_back(tmp_path: Path) -> None:
