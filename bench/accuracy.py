@@ -7,6 +7,7 @@ one thread. `python bench/sets.py` describes the sets. Exit code 1 if the flagsh
 misses a gate.
 
     python bench/accuracy.py --engine gauss-mle --engine glint --sets 'astigmatic/*'
+    python bench/accuracy.py --engine decode --kept bench/results/accuracy-glint.json
 """
 
 import argparse
@@ -119,6 +120,20 @@ class Contest:
             )
 
 
+def kept(path: Path, seeds: Sequence[int], contest: Contest) -> list[Row]:
+    """The rows of an earlier run that are not run again; their speeds compare with nothing here."""
+    table = json.loads(path.read_text(encoding="utf-8"))
+    require(
+        table["seeds"] == list(seeds),
+        f"{path} holds seeds {table['seeds']}, not {list(seeds)}; compare on the same movies",
+    )
+    for engine, macs in table["macs_per_pixel"].items():
+        contest.macs.setdefault(engine, macs)
+    done = {(row.engine, row.set_name) for row in contest.rows}
+    rows = [Row(**{**row, "seconds": 0.0}) for row in table["rows"]]
+    return [row for row in rows if (row.engine, row.set_name) not in done]
+
+
 def chosen(patterns: Sequence[str]) -> list[AnySet]:
     """Sets by patterns of their names; those with one camera and PSF stand together."""
     sets: dict[AnySet, None] = {}
@@ -216,6 +231,9 @@ def main() -> int:
     parser.add_argument("--tuning", action="store_true", help="seeds that are never scored on")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N, for those that can")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep every row there")
+    parser.add_argument(
+        "--kept", action="append", default=[], type=Path, metavar="FILE", help="of --json; add it"
+    )
     parser.add_argument("--quick", action="store_true", help="a few frames; gates do not count")
     options = parser.parse_args()
     known = TUNING_SEEDS if options.tuning else TEST_SEEDS
@@ -226,6 +244,8 @@ def main() -> int:
     contest = Contest(engines, seeds, device, quick=options.quick)
     for _, sets in groupby(chosen(options.sets or ["*"]), key=_group):
         contest.run(list(sets))
+    for path in options.kept:
+        contest.rows += kept(path, seeds, contest)
     told = Comparison(contest.rows, contest.macs)
     print("seeds", *seeds)
     report(told)

@@ -141,7 +141,12 @@ def shipped(package: str) -> dict[str, Path]:
     models = package_files(package) / "models"
     if not isinstance(models, Path) or not models.is_dir():
         return {}
-    return {path.parent.name: path.parent for path in sorted(models.glob(f"*/{MANIFEST}"))}
+    return within(models)
+
+
+def within(folder: Path) -> dict[str, Path]:
+    """Bundles that lie in a folder, by name."""
+    return {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{MANIFEST}"))}
 
 
 def _fill(draft: Path, manifest: Manifest, files: Mapping[str, Path | bytes], psf: PSF) -> None:

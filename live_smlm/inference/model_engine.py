@@ -3,7 +3,7 @@
 The only place where effective counts become photons and pixels nanometres.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,7 +24,7 @@ from live_smlm.core import (
     require,
 )
 from live_smlm.fitting.fields import FIELDS
-from live_smlm.inference.bundle import MANIFEST, Bundle, shipped
+from live_smlm.inference.bundle import MANIFEST, Bundle, shipped, within
 from live_smlm.inference.context import gapless
 from live_smlm.inference.envelope import Range, hull
 from live_smlm.inference.manifest import Manifest
@@ -98,7 +98,10 @@ class ModelEngine:
     package: str
     """Where its shipped models lie, in the folder `models`."""
     model: str = ""
-    """A bundle's folder or the name of a shipped one; "": the shipped one that fits."""
+    """A bundle's folder, a folder of bundles, or the name of a shipped one; the one that fits.
+
+    "": of those that are shipped.
+    """
     threshold: float = 0.0
     """Probability from which a molecule counts; 0: as the model says."""
     runtime: RuntimeName = "auto"
@@ -198,8 +201,7 @@ class ModelEngine:
         """A PSF that nobody names may be any: models of the plane come first."""
         ours = shipped(self.package)
         if not self.model:
-            models = [_loaded(folder) for folder in ours.values()]
-            return sorted(models, key=lambda model: (model.manifest.axes, model.manifest.name))
+            return _flat_first(ours.values())
         if self.model in ours:
             return [_loaded(ours[self.model])]
         folder = Path(self.model)
@@ -208,7 +210,12 @@ class ModelEngine:
             f"model {self.model!r} is neither a folder nor shipped with {self.name}, which has "
             f"{', '.join(ours) or 'none'}",
         )
-        return [_loaded(folder)]
+        return _flat_first(within(folder).values() or [folder])
+
+
+def _flat_first(folders: Iterable[Path]) -> list[Bundle]:
+    models = [_loaded(folder) for folder in folders]
+    return sorted(models, key=lambda model: (model.manifest.axes, model.manifest.name))
 
 
 def _loaded(folder: Path) -> Bundle:

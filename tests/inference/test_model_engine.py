@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -174,6 +175,18 @@ def test_a_model_that_does_not_fit_says_why(bundle: Bundle) -> None:
     coarse = EngineContext(camera=replace(CAMERA, pixel_size_nm=160.0))
     with pytest.raises(InputError, match="pixels are 160 nm"), engine(bundle).open(coarse):
         pass
+
+
+def test_of_a_folder_of_models_the_one_that_fits_is_taken(
+    make_bundle: Callable[..., Bundle], tmp_path: Path
+) -> None:
+    for axes in (2, 3):
+        copytree(make_bundle(axes=axes).folder, tmp_path / f"axes-{axes}")
+    several = ModelEngine(name="spots", package="live_smlm", model=str(tmp_path))
+    flat = EngineContext(camera=CAMERA)
+    assert several.bundle(flat).manifest.axes == 2
+    with pytest.raises(InputError, match=r"PSF.*; .*PSF"):
+        several.bundle(EngineContext(camera=CAMERA, psf=GaussianPSF(150.0)))
 
 
 def test_models_that_are_not_there_are_refused() -> None:
