@@ -265,6 +265,8 @@ LOCALIZE = "localize {d}/ok.tif --psf gaussian:sigma_nm=130 --camera scmos"
         ("run --source simulated --frames 0", "frames is 0"),
         ("run --source simulated --lanes 0", "lanes is 0"),
         ("run --source simulated --listen tcp://0.0.0.0:5570 --out {d}/r", "needs keys"),
+        ("run --source simulated --desk tcp://0.0.0.0:5571 --out {d}/r", "needs keys"),
+        ("run --source simulated --snapshot-every 0 --out {d}/r", "snapshot_every is 0"),
         ("run --source simulated --keys {d}/none --out {d}/r", "make them with 'live-smlm keys"),
         ("run --source simulated --out {d}", "is not empty"),
         ("run --source simulated --engine nothing --out {d}/r", "'nothing' is not installed"),
