@@ -1,0 +1,120 @@
+"""Runs that a window starts, stops and survives: real processes, as an operator would."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from live_smlm.cli.view import joining
+from live_smlm.config import RunConfig
+from live_smlm.store.log import read_log
+from live_smlm.store.record import read_run
+from live_smlm.testing.screen import Hands, seen, wait_for
+from live_smlm.view.launch import launch
+from live_smlm.view.news import Phase
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+    from live_smlm.view.window import Window
+
+SOURCE = "simulated:size=64x64,rate_hz=100,frames={frames}"
+LIVE_SMLM = (sys.executable, "-c", "import sys; from live_smlm.cli import main; sys.exit(main())")
+
+
+@pytest.fixture
+def window(app: "QApplication", drawn: list[str]) -> Iterator["Window"]:
+    from live_smlm.view.window import Window  # noqa: PLC0415 - Qt needs a display
+
+    made = Window(joining)
+    made.setGeometry(0, 0, 1180, 760)
+    made.show()
+    made.activateWindow()
+    yield made
+    made.leave_running()
+    made.deleteLater()
+    app.processEvents()
+    assert not drawn
+
+
+def settings(folder: Path, frames: int) -> RunConfig:
+    return RunConfig(
+        source=SOURCE.format(frames=frames), out=str(folder), topology="threads", ring_mb=16
+    )
+
+
+def light(window: "Window") -> float:
+    near = window.presenter.near
+    return 0.0 if near is None else float(near.image.sum())
+
+
+def viewers(window: "Window") -> object:
+    return window.presenter.news.numbers.get("viewers")
+
+
+def phase(window: "Window") -> Phase:
+    return window.presenter.news.phase
+
+
+def test_a_run_is_started_and_stopped_by_mouse_and_is_complete(
+    app: "QApplication", window: "Window", tmp_path: Path
+) -> None:
+    hands, folder = Hands(app), tmp_path / "a-run"
+    window.form.fill(settings(folder, frames=100_000))
+    hands.click(window.form._fields["frames"])
+    hands.do("type", "0")
+    assert not window.form.go.isEnabled()
+    assert "give at least 1" in window.form.said.text()
+    hands.do("key", "BackSpace")
+    hands.click(window.form.go)
+    launched = window._launched
+    assert launched is not None
+    assert os.getsid(launched.process.pid) == launched.process.pid
+    wait_for(app, lambda: light(window) > 100, "molecules are seen")
+    assert phase(window) is Phase.RUNNING
+    hands.click(window.header.stop)
+    wait_for(app, lambda: phase(window) is Phase.ENDED, "the run has ended")
+    assert launched.process.wait(timeout=20) == 0
+    said = read_run(folder)
+    assert said["finish"] == "stopped"
+    assert said["frames"]["captured"] == said["frames"]["localized"] > 0
+    assert window.presenter.news.counts["captured"] == said["frames"]["captured"]
+
+
+def test_a_killed_window_harms_nothing_and_a_new_one_shows_all(
+    app: "QApplication", window: "Window", tmp_path: Path
+) -> None:
+    launched = launch(settings(tmp_path / "a-run", frames=1000), datetime.now(UTC))
+    wait_for(app, lambda: launched.ready, "the run goes on")
+    command = [*LIVE_SMLM, "view", "--connect", str(launched.folder)]
+    with subprocess.Popen(command, start_new_session=True) as killed:
+        window.join(str(launched.folder))
+        wait_for(app, lambda: viewers(window) == 2, "both windows watch")
+        os.killpg(killed.pid, signal.SIGKILL)
+    assert launched.process.wait(timeout=30) == 0
+    window.presenter.leave()
+    said, log = read_run(launched.folder), read_log(launched.folder)
+    assert (said["finish"], said["frames"]["localized"]) == ("completed", 1000)
+    window.join(str(launched.folder))
+    inside = float(len(log.molecules))
+    wait_for(app, lambda: phase(window) is Phase.ENDED, "all is read")
+    # Light of molecules at the field's edge may fall outside.
+    wait_for(app, lambda: light(window) > 0.98 * inside, "all molecules are seen")
+    assert window.presenter.news.counts["localized"] == 1000
+    assert seen(window.stage.surface).max() > 150
+
+
+def test_a_run_that_cannot_begin_is_told_in_the_form(
+    app: "QApplication", window: "Window", tmp_path: Path
+) -> None:
+    window.form.fill(RunConfig(source="movie:file=nowhere.tif", out=str(tmp_path / "a-run")))
+    window.start_typed()
+    wait_for(app, lambda: "did not begin" in window.form.said.text(), "the failure is told")
+    assert "nowhere.tif" in window.form.said.text()
+    assert window.form.go.isEnabled()
