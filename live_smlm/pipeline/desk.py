@@ -10,7 +10,7 @@ import contextlib
 import hmac
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -60,8 +60,8 @@ class Hand:
     """What commands act on."""
 
     token: str = field(repr=False)
-    obey: Callable[[str, str], str | None]
-    """`stop` or `abort` and a reason; why not, in words, if it cannot be."""
+    commands: Mapping[str, Callable[[str], None]]
+    """By name; each is given the reason."""
     tell: Callable[[str, str], None]
     """An event, to everybody who watches."""
 
@@ -160,13 +160,15 @@ class Desk:
     def _control(self, command: viewing.Command, origin: str) -> Envelope:
         said = f"by {command.who or 'somebody'}{origin}: {command.reason or 'no reason given'}"
         if not hmac.compare_digest(command.token.encode(), self.hand.token.encode()):
-            why: str | None = _REFUSED
+            why = _REFUSED
         elif self._closed.is_set():
             why = "the run has ended"
-        else:
-            why = self.hand.obey(command.what, command.reason)
-        if why is None:
+        elif command.what not in self.hand.commands:
+            known = ", ".join(self.hand.commands)
+            why = f"command {command.what[:40]!r} is unknown; say one of {known}"
+        else:  # told first: it may be the last that is
             self.hand.tell(f"{command.what} asked", said)
+            self.hand.commands[command.what](command.reason or "asked by a viewer")
             return Envelope("accepted")
         self._refusals += 1
         if self._refusals <= _MOST_REFUSALS:

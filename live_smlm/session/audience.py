@@ -77,23 +77,12 @@ class Audience:
             self.doors = Doors(status=_address(status), desk=_address(door), token=self.token)
             chronicle = Chronicle()
             files = Files(archive=self.archive, chronicle=chronicle, series=self.charts.whole)
-            hand = Hand(token=self.token, obey=_obeying(control), tell=tell)
+            commands = {"stop": control.stop, "abort": control.abort}
+            hand = Hand(token=self.token, commands=commands, tell=tell)
             self._desk = Desk(door, files, hand)
             with self._desk.open():
                 yield Publisher(status, state, chronicle, glimpse.look)
                 status.linger = _LAST_WORD_MS
-
-
-def _obeying(control: Control) -> Callable[[str, str], str | None]:
-    commands = {"stop": control.stop, "abort": control.abort}
-
-    def obey(what: str, reason: str) -> str | None:
-        if what not in commands:
-            return f"command {what[:40]!r} is unknown; say one of {', '.join(commands)}"
-        commands[what](reason or "asked by a viewer")
-        return None
-
-    return obey
 
 
 def _address(socket: "zmq.Socket[bytes]") -> str:

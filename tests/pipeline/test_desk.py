@@ -40,11 +40,11 @@ class Place:
     orders: list[tuple[str, str]] = field(default_factory=list)
     told: list[tuple[str, str]] = field(default_factory=list)
 
-    def obey(self, what: str, reason: str) -> str | None:
-        if what not in {"stop", "abort"}:
-            return f"{what} is unknown"
-        self.orders.append((what, reason))
-        return None
+    def stop(self, reason: str) -> None:
+        self.orders.append(("stop", reason))
+
+    def abort(self, reason: str) -> None:
+        self.orders.append(("abort", reason))
 
     def tell(self, what: str, detail: str) -> None:
         self.told.append((what, detail))
@@ -81,7 +81,8 @@ def closed(tmp_path: Path) -> Iterator[Place]:
         files = Files(archive=log, chronicle=chronicle, series=lambda: {"points": {}, "merges": 0})
         address = str(socket.getsockopt_string(zmq.LAST_ENDPOINT))
         here = Place(context, address, None)  # type: ignore[arg-type] # made of it, in the next line
-        here.desk = Desk(socket, files, Hand(token=TOKEN, obey=here.obey, tell=here.tell))
+        commands = {"stop": here.stop, "abort": here.abort}
+        here.desk = Desk(socket, files, Hand(token=TOKEN, commands=commands, tell=here.tell))
         yield here
 
 
@@ -142,7 +143,11 @@ def test_refusals_do_not_fill_the_record(place: Place) -> None:
 def test_what_is_no_command_is_refused(place: Place) -> None:
     answer = place.ask(command("format the disk"))
     assert answer is not None
-    assert (answer.kind, answer.values["why"]) == ("refused", "format the disk is unknown")
+    assert (answer.kind, answer.values["why"]) == (
+        "refused",
+        "command 'format the disk' is unknown; say one of stop, abort",
+    )
+    assert place.told[0][0] == "command refused"
 
 
 def test_a_run_without_a_log_says_so(place: Place) -> None:

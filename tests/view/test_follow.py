@@ -115,10 +115,6 @@ class Stage:
         self.state["finished"] = {"finish": "completed", "reason": "enough"}
         self.publisher.finish()
 
-    def obey(self, what: str, reason: str) -> str | None:
-        self.orders.append((what, reason))
-        return None
-
 
 def molecules(frame: int, count: int) -> Localizations:
     x: F32 = np.arange(count, dtype=np.float32)
@@ -134,8 +130,11 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     def state() -> dict[str, Any]:
         return here[0].told()
 
-    def obey(what: str, reason: str) -> str | None:
-        return here[0].obey(what, reason)
+    def stop(reason: str) -> None:
+        here[0].orders.append(("stop", reason))
+
+    def abort(reason: str) -> None:
+        here[0].orders.append(("abort", reason))
 
     with (
         zmq.Context() as context,
@@ -148,7 +147,8 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
         files = Files(
             archive=log, chronicle=chronicle, series=lambda: series.newest(here[0].charts)
         )
-        hand = Hand(token=TOKEN, obey=obey, tell=lambda *_: None)
+        commands = {"stop": stop, "abort": abort}
+        hand = Hand(token=TOKEN, commands=commands, tell=lambda *_: None)
         desk = Desk(door, files, hand)
         charts = series.start(1.0, 1 / CHUNK)
         here.append(Stage(log, publisher, desk, _at(stream), nowhere, charts))
