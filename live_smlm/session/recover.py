@@ -18,6 +18,7 @@ from live_smlm.core import EngineContext, FrameBatch, Localizations, require
 from live_smlm.core.options import build
 from live_smlm.core.ranges import Ranges
 from live_smlm.engines import registry
+from live_smlm.session import doors
 from live_smlm.session.device import check_device, choose
 from live_smlm.session.sources import camera_of, psf_of
 from live_smlm.store.log import LocalizationLog, is_open, read_log
@@ -44,6 +45,7 @@ def recover(folder: Path, advance: Callable[[int], None] = lambda _: None) -> di
         covered = log.covered
     record = _completed(said, covered, raw, len(read_log(folder).molecules))
     write_run(folder, record)
+    doors.forget(folder)  # what a killed run has left
     return record
 
 

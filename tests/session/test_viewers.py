@@ -177,15 +177,18 @@ def test_killed_and_frozen_viewers_cost_nothing_and_a_new_one_has_all(tmp_path: 
 
 def test_live_frames_show_what_the_camera_sees(tmp_path: Path) -> None:
     ear = Ear()
-    with (
-        running(tmp_path / "run") as run,
-        following(doors.doors_of(run.folder).status, ear),
-    ):
-        until(lambda: len(ear.frames) >= 4)
+    with running(tmp_path / "run") as run:
+        found = doors.doors_of(run.folder)
+        with following(found.status, ear, token=found.token) as desk:
+            until(lambda: len(ear.frames) >= 4)
+            assert desk.abort("looked at") is None
+            until(lambda: ear.why)
+    assert (run.outcomes[0].finish.value, run.outcomes[0].reason) == ("canceled", "looked at")
+    assert "abort asked" in [event["what"] for event in read_events(run.folder)]
     assert len({frame.number for frame in ear.frames}) == len(ear.frames)
-    found = read_log(run.folder).molecules
+    stored = read_log(run.folder).molecules
     for frame in ear.frames:
-        there = found.where(found.frame == frame.number)
+        there = stored.where(stored.frame == frame.number)
         np.testing.assert_array_equal(frame.molecules.x, there.x)
         at = (there.y / 100).astype(int).clip(0, 63), (there.x / 100).astype(int).clip(0, 63)
         assert frame.pixels[at].mean() > frame.pixels.mean()  # molecules lie on the light
