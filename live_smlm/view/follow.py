@@ -7,7 +7,7 @@ and what it missed meanwhile comes from the run's desk.
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -145,7 +145,7 @@ class _Follower:
             for kind in ("history", "events"):
                 self._refused(kind, "the run's desk cannot be reached from here")
 
-    def _take_all(self, socket: "zmq.Socket[bytes]", take: Any) -> None:
+    def _take_all(self, socket: "zmq.Socket[bytes]", take: Callable[[Envelope], None]) -> None:
         for _ in range(_AT_ONCE):
             if not socket.poll(0):
                 return
