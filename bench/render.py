@@ -6,6 +6,9 @@ one that holds `--late`. `zoom`: from the press of the wheel to the complete
 window. The specimen is filaments with precisions about 20 nm, over the field
 of a camera of 2048 x 2048 pixels (`chip`) and over a part of it (`dense`).
 
+`--card` measures the graphics card of this machine instead, without a screen: batches drawn and
+the picture read back, by the clock.
+
 Times are of the processor, on one core, since that is what is left alone by
 other programs. `--json FILE` keeps the figures. 1e8 molecules take 3 GB.
 """
@@ -90,6 +93,31 @@ def speed(found: Localizations, mode: Mode, pixel_nm: float, by: str | None, tim
     return {**row, "molecules_per_s": round(len(found) / best)}
 
 
+def cards(found: Localizations, times: int) -> tuple[str, list[Row]]:
+    """Who draws, and how fast: a batch and a million onto a window and a field."""
+    from live_smlm.render.gpu import GpuAccumulator, headless, renderer  # noqa: PLC0415
+
+    rows = []
+    side = SPECIMENS["dense"].side_nm
+    window = Viewport(shape=SCREEN, pixel_nm=8.0, origin_nm=(side / 2, side / 2))
+    with headless():
+        who = renderer()
+        for mode in (Mode.HISTOGRAM, Mode.PRECISION):
+            for view in (window, covering((side, side), 20.0)):
+                drawn = GpuAccumulator(view, Drawing(mode=mode), by="z")
+                for count in (min(BATCH, len(found)), len(found)):
+                    part = found.where(slice(count))
+                    wall = []
+                    for _ in range(times):
+                        began = time.perf_counter()
+                        drawn.add(part)
+                        drawn.sums()
+                        wall.append(time.perf_counter() - began)
+                    row = {"mode": str(mode), "rows": view.shape[0], "molecules": count}
+                    rows.append({**row, "ms": 1e3 * min(wall)})
+    return who, rows
+
+
 class Viewer:
     """A store and its painter, worked by hand."""
 
@@ -153,7 +181,7 @@ def grown(specimen: Specimen, count: int, look: Look, before: int) -> Iterator[t
     for pixel_nm in (8.0, 4.0, 1.0):
         yield "zoom", zoomed(old, pixel_nm)
     young = Viewer(specimen, look)
-    young.add(specimen.molecules(early, count))
+    young.add(specimen.molecules(early, 10**5))
     yield "growth", batches(young, old, specimen)
 
 
@@ -174,7 +202,7 @@ def batches(young: Viewer, old: Viewer, specimen: Specimen) -> Row:
     """Mean cost of a batch; every third one closes a chunk, in both."""
     count, early, late = len(old.store), list[float](), list[float]()
     for number in range(24):
-        found = specimen.molecules(BATCH, 10**6 + number)
+        found = specimen.molecules(BATCH, 2 * 10**5 + number)
         for viewer, times in ((young, early), (old, late)):
             viewer.painter.ask(viewport=viewer.middle)
             times.append(viewer.add(found))
@@ -226,16 +254,24 @@ def main() -> None:
     parser.add_argument("--late", type=int, default=100_000_000, help="in the viewer")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--specimen", nargs="*", choices=SPECIMENS, default=list(SPECIMENS))
+    parser.add_argument("--card", action="store_true", help="the graphics card alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there, too")
     given = parser.parse_args()
     found = SPECIMENS["dense"].molecules(given.molecules, 0)
-    before = psutil.Process().memory_info().rss
+    if given.card:
+        who, rows = cards(found, given.repetitions)
+        print(who)
+        show(rows)
+        return
     answer: Row = {"speed": [], "memory": [], "zoom": [], "growth": []}
     for mode in Mode:
         for pixel in PIXELS_NM:
             for by in (None, "z"):
                 answer["speed"].append(speed(found, mode, pixel, by, given.repetitions))
     show(answer["speed"])
+    del found
+    # Compiled code and libraries are there by now, and are no molecules.
+    before = psutil.Process().memory_info().rss
     for name in given.specimen:
         for kind, row in grown(SPECIMENS[name], given.late, Look(), before):
             answer[kind].append({"specimen": name, **row})

@@ -131,6 +131,8 @@ class GpuAccumulator:
         self._canvas.set_current()
         with self._target:
             gloo.clear(color=(0, 0, 0, 0))
+        # A later size of the texture would silently supersede this one while it waits.
+        self._canvas.context.flush_commands()
         self._added = 0
 
     def _scattered(self, molecules: Localizations, amounts: F32) -> tuple[F32, F32, F32]:

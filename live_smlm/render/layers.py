@@ -1,5 +1,8 @@
 """The picture that a viewer holds, drawn on a thread of its own.
 
+A graphics card draws on the thread that its context belongs to; there the
+viewer itself calls `step` between its own frames.
+
 What is added goes into the store at once; the store is the queue, so nothing
 is dropped and no queue can fill: a picture that has fallen behind catches up
 by reading on.
@@ -41,6 +44,7 @@ class Canvas:
         field: Rect | None = None,
         pixel_nm: float = FIELD_PIXEL_NM,
         make: MakeAccumulator = on_the_processor,
+        own_thread: bool = True,
     ) -> None:
         self.store = MoleculeStore() if store is None else store
         self._painter = Painter(
@@ -51,10 +55,13 @@ class Canvas:
         self._asked = 1
         self._answered = 0
         self._failure: Exception | None = None
+        self._own_thread = own_thread
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         require(self._thread is None, "this canvas has been entered before; make a new one")
+        if not self._own_thread:
+            return self
         self._thread = threading.Thread(target=self._draw, name="painter", daemon=True)
         self._thread.start()
         return self
@@ -94,9 +101,18 @@ class Canvas:
         self._check()
         return self._painter.overview()
 
+    def step(self, seconds: float) -> bool:
+        """Draw for about so long, on a canvas without a thread; whether all is shown."""
+        require(not self._own_thread, "this canvas draws on its own thread; do not step it")
+        return self._painter.step(seconds) == IDLE
+
     def settle(self, timeout_s: float) -> bool:
         """Wait until all that was added and asked for so far is shown; False where it is not."""
         end = time.monotonic() + timeout_s
+        if not self._own_thread:
+            while not (shown := self.step(_STEP_S)) and time.monotonic() < end:
+                pass
+            return shown
         with self._news:
             asked = self._asked
             while self._answered < asked and self._failure is None:

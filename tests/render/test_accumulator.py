@@ -245,6 +245,9 @@ def test_a_picture_goes_on_from_another_one(make: Make, mode: Mode) -> None:
     else:
         whole.add(found)
         np.testing.assert_allclose(second.sums(), whole.sums(), rtol=1e-4, atol=1e-4)
+    fresh = make(VIEW, Drawing(mode=mode), by="z")
+    fresh.start(first.sums())
+    np.testing.assert_array_equal(fresh.sums(), first.sums())
     with pytest.raises(InputError, match="sums to start from have shape"):
         second.start(np.zeros((2, 5, 5), np.float32))
 

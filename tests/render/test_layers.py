@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from live_smlm.core import InputError, Localizations, from_columns
 from live_smlm.render import chunks
 from live_smlm.render.accumulator import CpuAccumulator, Drawing, Mode
+from live_smlm.render.choose import on_the_card
 from live_smlm.render.drift import drift_curve
 from live_smlm.render.filters import Filters
 from live_smlm.render.layer import Picture, draw
@@ -19,6 +20,7 @@ from live_smlm.render.look import Look, usual_mode
 from live_smlm.render.painter import Painter
 from live_smlm.render.store import MoleculeStore
 from live_smlm.render.viewport import Rect, Viewport, covering
+from live_smlm.testing.opengl import opengl
 
 FINE = Viewport(shape=(80, 100), pixel_nm=5.0, origin_nm=(2000.0, 3000.0))
 BESIDE = Viewport(shape=(80, 100), pixel_nm=5.0, origin_nm=(2100.0, 3050.0))
@@ -264,6 +266,23 @@ def test_one_draws_while_others_add_and_look() -> None:
 def _add_all(canvas: Canvas, parts: list[Localizations]) -> None:
     for part in parts:
         canvas.add(part)
+
+
+def test_a_graphics_card_draws_on_its_own_thread() -> None:
+    found = molecules(3000)
+    with opengl(), Canvas(LOOKS[1], make=on_the_card, own_thread=False) as canvas:
+        canvas.add(found.where(slice(1000)))
+        canvas.ask(viewport=FINE)
+        assert canvas.settle(30)
+        canvas.add(found.where(slice(1000, 3000)))
+        assert canvas.settle(30)
+        shown = canvas.picture()
+        canvas.ask(viewport=COARSE)
+        assert canvas.settle(30)
+        check(canvas.picture(), found, COARSE, LOOKS[1])
+    check(shown, found, FINE, LOOKS[1])
+    with Canvas() as canvas, pytest.raises(InputError, match="draws on its own thread"):
+        canvas.step(0.1)
 
 
 def test_what_goes_wrong_while_drawing_is_told() -> None:
