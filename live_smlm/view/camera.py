@@ -12,6 +12,8 @@ from live_smlm.view.news import Grade
 
 _DARK, _BRIGHT = 1.0, 99.7
 _RADIUS = 5.0
+_PIXELS = 3.0
+"""Radius of a ring: so many points of the screen, and so many pixels of the camera."""
 _MOST_LOOKED_AT = 200_000
 _CAPTION = 18
 
@@ -60,9 +62,10 @@ class CameraFrame(QWidget):
         painter.setPen(QPen(QColor(theme.GRADES[Grade.CAUTION]), 1.2))
         painter.setClipRect(box)
         per_nm = scale / live.pixel_size_nm
+        radius = max(_RADIUS, _PIXELS * scale)
         for y, x in zip(live.molecules.y, live.molecules.x, strict=True):
             at = QPointF(box.left() + float(x) * per_nm, box.top() + float(y) * per_nm)
-            painter.drawEllipse(at, _RADIUS, _RADIUS)
+            painter.drawEllipse(at, radius, radius)
         painter.setClipping(False)
         words = f"frame {live.number:,} · {len(live.molecules)} molecules"
         foot = QRectF(0, box.bottom() + 2, self.width(), _CAPTION)

@@ -174,7 +174,7 @@ class Presenter:
         taste = self.taste
         values = None
         if picture.values is not None and picture.look.by == taste.by:
-            values = taste.value_range or tone.value_limits(picture.values)
+            values = taste.value_range or tone.value_limits(picture.values, picture.image)
         limits = tone.limits(picture.image, picture.viewport.pixel_nm, taste.tone)
         shades = taste.shades if taste.by is None or values is not None else _plain(taste)
         new = Shading(shades, limits, taste.tone.gamma, values)

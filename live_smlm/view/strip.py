@@ -72,9 +72,10 @@ class Strip(QFrame):
         return box
 
     def _verdict(self) -> QWidget:
-        box = QWidget()
+        box = self._box = QFrame()
+        box.setObjectName("verdict")
         stack = QVBoxLayout(box)
-        stack.setContentsMargins(0, 0, 0, 0)
+        stack.setContentsMargins(8, 4, 8, 4)
         stack.setSpacing(2)
         self._trust = Elided()
         self._trust_name = label("trust", "caption")
@@ -99,6 +100,10 @@ class Strip(QFrame):
             more = f", {len(news.doubts)} alarms" if len(news.doubts) > 1 else ""
             name = f"ALARM since {since}{more}"
         self._trust_name.setText(name)
+        if self._box.property("alarm") != bool(news.doubts):
+            self._box.setProperty("alarm", bool(news.doubts))
+            self._box.style().unpolish(self._box)
+            self._box.style().polish(self._box)
         paint_grade(self._trust_name, grade if news.doubts else Grade.NEUTRAL)
 
 

@@ -73,6 +73,9 @@ QProgressBar {{ background: {RAISED}; border: 1px solid {EDGE}; border-radius: 3
   height: 8px; }}
 QProgressBar::chunk {{ background: {ACCENT}; border-radius: 2px; }}
 QListWidget {{ background: {PANEL}; border: 1px solid {EDGE}; border-radius: 4px; }}
+QListWidget::item {{ padding: 4px 6px; }}
+QFrame#verdict {{ border-radius: 4px; }}
+QFrame#verdict[alarm="true"] {{ background: #3a1512; border: 1px solid #8a423b; }}
 QTabBar {{ qproperty-drawBase: 0; }}
 QTabBar::tab {{ background: transparent; color: {FAINT}; padding: 5px 12px;
   border-bottom: 2px solid transparent; }}

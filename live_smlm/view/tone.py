@@ -15,6 +15,8 @@ _MOST_LOOKED_AT = 100_000
 """Pixels that percentiles are taken from."""
 MOST_GAMMA = 5.0
 LEVELS = 1024
+_FEW = 0.01
+"""Share of the molecules whose values may lie outside the colours at either end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +71,15 @@ def limits(image: F32, pixel_nm: float, tone: Tone) -> tuple[float, float]:
     return 0.0, top * density(pixel_nm)
 
 
-def value_limits(values: F32) -> tuple[float, float] | None:
-    """What all but a few pixels' values lie between; None where none is known."""
-    seen = thinned(values)
-    known = seen[np.isfinite(seen)]
-    if not known.size:
+def value_limits(values: F32, image: F32) -> tuple[float, float] | None:
+    """What the values of all but a few molecules lie between; None where none is known."""
+    seen, weights = thinned(values), thinned(image)
+    known = np.isfinite(seen) & (weights > 0)
+    if not known.any():
         return None
-    low, high = np.percentile(known, [1.0, 99.0])
+    order = np.argsort(seen[known])
+    rising, share = seen[known][order], np.cumsum(weights[known][order], dtype=np.float64)
+    low, high = rising[np.searchsorted(share, share[-1] * np.array([_FEW, 1 - _FEW]))]
     return (float(low), float(high)) if high > low else (float(low) - 0.5, float(low) + 0.5)
 
 

@@ -19,7 +19,19 @@ def test_contrast_follows_the_lit_pixels_and_stays_when_one_zooms() -> None:
 def test_an_empty_picture_has_a_contrast_too() -> None:
     low, high = limits(np.zeros((5, 5), np.float32), 10.0, Tone())
     assert low < high
-    assert value_limits(np.full((5, 5), np.nan, np.float32)) is None
+    nowhere = np.full((5, 5), np.nan, np.float32)
+    assert value_limits(nowhere, np.zeros((5, 5), np.float32)) is None
+
+
+def test_a_few_odd_molecules_do_not_stretch_the_colours() -> None:
+    image = np.full((100, 100), 50, np.float32)
+    values = np.linspace(-300, 300, 10_000, dtype=np.float32).reshape(100, 100)
+    image[:20, ::2], values[:20, ::2] = 0.01, 5000  # many pixels, hardly any molecules
+    low, high = value_limits(values, image) or (0.0, 0.0)
+    assert low == pytest.approx(-294, abs=10)
+    assert high == pytest.approx(294, abs=10)
+    same = value_limits(np.full((9, 9), 7, np.float32), image[30:39, :9])
+    assert same == (6.5, 7.5)
 
 
 def test_contrast_by_hand_is_taken_as_it_is() -> None:
