@@ -61,7 +61,7 @@ class Specimen(NamedTuple):
         place = ends[line, 0] + along * (ends[line, 1] - ends[line, 0])
         place += sigma * rng.normal(size=(count, 2))
         columns = {
-            "frame": 1000 * seed + np.arange(count) // 1000,
+            "frame": 100 * seed + np.arange(count) // 1000,
             "x": place[:, 0],
             "y": place[:, 1],
             "z": 1000 * along[:, 0],
@@ -171,8 +171,8 @@ def grown(specimen: Specimen, count: int, look: Look, before: int) -> Iterator[t
     old = Viewer(specimen, look)
     filled = 0.0
     early = min(YOUNG, count)
-    for seed in range(count // early):
-        filled += old.add(specimen.molecules(early, seed))
+    for seed in range(count // min(BATCH, count)):
+        filled += old.add(specimen.molecules(min(BATCH, count), seed))
     while old.painter.step(0.03) < IDLE:
         time.sleep(0.01)
     held = process.memory_info().rss - before
@@ -201,10 +201,11 @@ def zoomed(viewer: Viewer, pixel_nm: float) -> Row:
 def batches(young: Viewer, old: Viewer, specimen: Specimen) -> Row:
     """Mean cost of a batch; every third one closes a chunk, in both."""
     count, early, late = len(old.store), list[float](), list[float]()
+    for viewer in (young, old):
+        viewer.zoom(viewer.middle)
     for number in range(24):
         found = specimen.molecules(BATCH, 2 * 10**5 + number)
         for viewer, times in ((young, early), (old, late)):
-            viewer.painter.ask(viewport=viewer.middle)
             times.append(viewer.add(found))
     early_ms, late_ms = (1e3 * statistics.mean(times) for times in (early, late))
     row = {"early": min(YOUNG, count), "late": count, "early_ms": early_ms, "late_ms": late_ms}
