@@ -19,7 +19,8 @@ from live_smlm.core import AnyArray
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication, QWidget
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
+"""Much, for a run that starts on a busy machine takes its time."""
 
 
 @pytest.fixture(scope="session")

@@ -35,10 +35,11 @@ class Inbox:
         """Into the picture."""
         with self._lock:
             self.columns = self.columns or frozenset(molecules.columns())
-            if self._draw is None:
+            draw = self._draw
+            if draw is None:
                 self._waiting.append(molecules)
-            else:
-                self._draw(molecules)
+        if draw is not None:
+            draw(molecules)  # outside the lock: it takes a while, and a window waits for frames
 
     def state(self, values: Mapping[str, Any]) -> None:
         """The run's numbers."""

@@ -162,7 +162,7 @@ def profile(painter: QPainter, sight: Sight, distance: F64, counts: F64) -> None
     painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in zip(xs, ys, strict=True)]))
     head = QRectF(plot.left(), box.top() + 4, plot.width(), 18)
     text(painter, head, "profile", 11, _LEFT)
-    text(painter, head, f"peak {top:.3g} / px", 11, _RIGHT)
+    text(painter, head, f"peak {float(counts.max()):.3g} / px", 11, _RIGHT)
     foot = QRectF(plot.left(), plot.bottom() + 2, plot.width(), 16)
     text(painter, foot, "0", 11, _LEFT)
     text(painter, foot, length_words(float(distance[-1])), 11, _RIGHT)

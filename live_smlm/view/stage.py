@@ -1,6 +1,7 @@
 """The picture's part of the window: brings what is new onto the screen, with what it means."""
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -18,6 +19,8 @@ from live_smlm.view.taste import TITLES
 from live_smlm.view.tone import Shading, Tone, coloured, density, limits, pooled
 
 _MAP_PIXELS = 264
+_MAP_S = 0.9
+"""Least time between two minimaps."""
 
 
 class Stage:
@@ -25,6 +28,7 @@ class Stage:
 
     def __init__(self, presenter: Presenter) -> None:
         self._presenter = presenter
+        self._mapped_s, self._map_is_old = 0.0, False
         self.surface = Surface(self.steer, self._resized)
 
     def steer(self, change: Callable[[Hand], Hand]) -> None:
@@ -44,13 +48,19 @@ class Stage:
         if fresh.shading is not None:
             self.surface.shade(fresh.shading)
             self._explain()
-        if fresh.far is not None or fresh.shading is not None:
-            overlay.whole = self._whole()
+        mapped = self._draw_map(fresh)
         hand = self._presenter.hand
-        if fresh and hand is not None:
-            overlay.crosshair = self._presenter.taste.crosshair
-            self._mark(hand)
+        if hand is None:
+            return
+        if fresh.hand is not None:
             self.surface.show_hand(hand)
+        before = overlay.said
+        overlay.crosshair = self._presenter.taste.crosshair
+        self._mark(hand)
+        # Marks are painted only when they change: it costs as much as the picture.
+        marked = hand.line is not None and fresh.near is not None
+        if marked or mapped or overlay.said != before or fresh.shading:
+            self.surface.glass.update()
 
     def forget(self) -> None:
         """Nothing is there yet."""
@@ -71,6 +81,16 @@ class Stage:
         overlay.shades = shading.shades
         overlay.ends = paint.fraction(low), paint.fraction(high)
         overlay.colours_title = TITLES[None if told is None else self._presenter.taste.by]
+
+    def _draw_map(self, fresh: Fresh) -> bool:
+        """Draw the minimap anew where it is old; says whether."""
+        self._map_is_old |= fresh.far is not None or fresh.taste is not None
+        now = time.monotonic()
+        if not self._map_is_old or now - self._mapped_s < _MAP_S:
+            return False
+        self._mapped_s, self._map_is_old = now, False
+        self.surface.glass.overlay.whole = self._whole()
+        return True
 
     def _whole(self) -> QImage | None:
         """The minimap."""

@@ -54,6 +54,11 @@ class Overlay:
     profile: tuple[F64, F64] | None = None
     crosshair: bool = True
 
+    @property
+    def said(self) -> tuple[object, ...]:
+        """What tells whether words have changed."""
+        return self.readout, self.warning, self.region_words, self.crosshair, self.ends
+
 
 class Surface(QWidget):
     """Picture and marks; `steer` is told what mouse and keys do, `resized` of rows and columns."""

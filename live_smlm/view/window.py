@@ -42,7 +42,9 @@ from live_smlm.view.stage import Stage
 from live_smlm.view.strip import Strip
 from live_smlm.view.taste import Taste
 
-DRAW_MS = 33
+DRAW_MS = 16
+"""Between two looks for something new; pictures come 30 times a second at most."""
+WORDS_MS = 150
 CHARTS_MS = 1000
 FindRun: TypeAlias = Callable[[str], Join]
 """How to join the run of a folder or an address; refuses what cannot be joined."""
@@ -88,7 +90,8 @@ class Window(QMainWindow):
         bind(self, self.stage.surface.glass, self._keys)
         if form is not None:
             self.form.fill(form)
-        self._timers = [self._timer(DRAW_MS, self.tick), self._timer(CHARTS_MS, self._chart)]
+        beats = ((DRAW_MS, self.tick), (WORDS_MS, self.tell), (CHARTS_MS, self._chart))
+        self._timers = [self._timer(every_ms, act) for every_ms, act in beats]
         self._show_run(there=False)
 
     def join(self, where: str) -> None:
@@ -170,14 +173,9 @@ class Window(QMainWindow):
             self.controls.tell_tool(fresh.hand.tool)
         if fresh.taste is not None:
             self.controls.tell(fresh.taste)
-        if fresh.news is not None:
-            self.strip.tell(fresh.news)
-            self.events.tell(fresh.news)
         if fresh.frame is not None:
             self.camera.tell(fresh.frame)
-        link = self.presenter.link
-        self.header.tell(self.presenter.news, in_control=link.in_control, asking=link.asking)
-        refused = link.refusal()
+        refused = self.presenter.link.refusal()
         if refused is not None:
             QMessageBox.warning(self, "The run refused", refused)
 
@@ -232,6 +230,13 @@ class Window(QMainWindow):
             failed = str(error)
         if failed is not None:
             self.form.tell(f"The run did not begin: {failed}", Grade.ALARM)
+
+    def tell(self) -> None:
+        """Bring words and numbers up to date; they are read, so a few times a second will do."""
+        news, link = self.presenter.news, self.presenter.link
+        self.header.tell(news, in_control=link.in_control, asking=link.asking)
+        self.strip.tell(news)
+        self.events.tell(news)
 
     def _chart(self) -> None:
         self.charts.tell(self.presenter.news.numbers.get("series") or {})

@@ -150,7 +150,7 @@ def test_colours_change_by_key_and_by_mouse(
         return shading is not None and shading.value_limits is not None
 
     wait_for(app, coloured, "colours tell z")
-    spend(app, 0.1)
+    spend(app, 0.2)
     shown = picture(window).reshape(-1, 3).astype(int)
     bluish, yellowish = shown[:, 2] - shown[:, 0] > 40, shown[:, 0] - shown[:, 2] > 60
     assert bluish.sum() > 50  # z of 100 nm
@@ -214,11 +214,11 @@ def test_stop_is_pressed_and_a_refusal_is_shown(
     assert run.asked[0][0] == "stop"
     run.state(stopping=True)
     wait_for(app, lambda: window.presenter.news.phase is Phase.STOPPING, "it stops")
-    spend(app, 0.1)
+    spend(app, 0.2)
     assert not window.header.stop.isEnabled()
     run.state(stopping=True, finished={"finish": "stopped", "reason": "enough"})
     wait_for(app, lambda: window.presenter.news.phase is Phase.ENDED, "it has ended")
-    spend(app, 0.1)
+    spend(app, 0.2)
     assert not window.header.abort.isEnabled()
 
 
@@ -226,7 +226,7 @@ def test_a_window_that_may_only_watch_says_so(
     window: "Window", run: ToldRun, app: "QApplication"
 ) -> None:
     run.in_control = False
-    spend(app, 0.1)
+    spend(app, 0.2)
     assert not window.header.stop.isEnabled()
     assert "may only watch" in window.header.stop.toolTip()
 
@@ -238,7 +238,7 @@ def test_an_alarm_is_told_in_words_and_red(
     run.state(trust=trust, lost=3)
     run.say(lambda sink: sink.event("alarm", "width is 1.15"))
     wait_for(app, lambda: window.presenter.news.doubts, "there is an alarm")
-    spend(app, 0.1)
+    spend(app, 0.2)
     assert window.strip._trust.toolTip() == "width is 1.15, allowed at most 1.06: focus"
     assert window.strip._trust_name.text().startswith("ALARM since ")
     for widget in (window.strip._trust, window.strip._counts["lost"]):
@@ -277,7 +277,7 @@ def _answer(app: "QApplication", act: Callable[[], None]) -> None:
     def look() -> None:
         box = app.activeModalWidget()
         if box is not None and box.isVisible():
-            spend(app, 0.1)
+            spend(app, 0.2)
             act()
         else:
             QTimer.singleShot(50, look)

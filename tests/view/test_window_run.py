@@ -80,7 +80,7 @@ def test_a_run_is_started_and_stopped_by_mouse_and_is_complete(
     assert phase(window) is Phase.RUNNING
     hands.click(window.header.stop)
     wait_for(app, lambda: phase(window) is Phase.ENDED, "the run has ended")
-    assert launched.process.wait(timeout=20) == 0
+    assert launched.process.wait(timeout=60) == 0
     said = read_run(folder)
     assert said["finish"] == "stopped"
     assert said["frames"]["captured"] == said["frames"]["localized"] > 0
@@ -88,16 +88,17 @@ def test_a_run_is_started_and_stopped_by_mouse_and_is_complete(
 
 
 def test_a_killed_window_harms_nothing_and_a_new_one_shows_all(
-    app: "QApplication", window: "Window", tmp_path: Path
+    app: "QApplication", window: "Window", tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     launched = launch(settings(tmp_path / "a-run", frames=1000), datetime.now(UTC))
+    request.addfinalizer(launched.process.kill)  # nothing, unless the test fails
     wait_for(app, lambda: launched.ready, "the run goes on")
     command = [*LIVE_SMLM, "view", "--connect", str(launched.folder)]
     with subprocess.Popen(command, start_new_session=True) as killed:
         window.join(str(launched.folder))
         wait_for(app, lambda: viewers(window) == 2, "both windows watch")
         os.killpg(killed.pid, signal.SIGKILL)
-    assert launched.process.wait(timeout=30) == 0
+    assert launched.process.wait(timeout=60) == 0
     window.presenter.leave()
     said, log = read_run(launched.folder), read_log(launched.folder)
     assert (said["finish"], said["frames"]["localized"]) == ("completed", 1000)
