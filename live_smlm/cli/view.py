@@ -1,5 +1,7 @@
 """`live-smlm view`: the window, on a run that goes on, on one that has ended, or before one."""
 
+import os
+import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +16,8 @@ from live_smlm.store import log
 from live_smlm.transport.endpoints import Keys, read_keys
 from live_smlm.view.follow import Sink, following
 from live_smlm.view.link import Control, Join
+
+_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
 
 
 def view(
@@ -36,6 +40,8 @@ def view(
 
     if connect is not None:
         find(connect)  # refused before a window opens
+    has_screen = sys.platform != "linux" or any(name in os.environ for name in _SCREENS)
+    require(has_screen, f"there is no screen ({' and '.join(_SCREENS)} are unset); use watch")
     from live_smlm.view import app  # noqa: PLC0415 - Qt is needed here only
 
     raise typer.Exit(app.show(find, connect, form=form))

@@ -165,7 +165,18 @@ class Window(QMainWindow):
         self.header.note(words)
 
     def tick(self) -> None:
-        """Bring what is new onto the screen."""
+        """Bring what is new onto the screen; where that fails, say so once and stop drawing."""
+        try:
+            self._draw()
+        except Exception as error:
+            for timer in self._timers:
+                timer.stop()
+            QMessageBox.critical(
+                self, "The window failed", f"{error!r}\n\nThe run goes on. Open a new window."
+            )
+            raise
+
+    def _draw(self) -> None:
         self._follow_start()
         fresh = self.presenter.tick()
         self.stage.show(fresh)

@@ -1,0 +1,114 @@
+"""`live-smlm view` before there is a window: what it refuses, and how it reads a run that ended."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from live_smlm.cli import main
+from live_smlm.cli.replay import replayed
+from live_smlm.cli.view import joining
+from live_smlm.core import InputError, Localizations, concatenate
+from live_smlm.store.log import read_log
+from live_smlm.transport.viewing import LiveFrame
+
+
+@dataclass
+class Ear:
+    """A sink that remembers."""
+
+    parts: list[Localizations] = field(default_factory=list)
+    states: list[Mapping[str, Any]] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    why: list[str] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def molecules(self, molecules: Localizations) -> None:
+        self.parts.append(molecules)
+
+    def state(self, values: Mapping[str, Any]) -> None:
+        self.states.append(values)
+
+    def event(self, what: str, detail: str) -> None:
+        assert isinstance(detail, str)
+        self.events.append(what)
+
+    def frame(self, frame: LiveFrame) -> None:
+        raise AssertionError(frame)
+
+    def lost(self, why: str) -> None:
+        self.why.append(why)
+        self.over.set()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a run that has ended."""
+    made = tmp_path_factory.mktemp("runs") / "a-run"
+    words = "--source simulated:size=48x48,frames=250 --topology threads --ring-mb 16"
+    assert main(["run", *words.split(), "--out", str(made), "--json"]) == 0
+    return made
+
+
+def test_a_run_that_has_ended_is_told_whole(folder: Path) -> None:
+    ear = Ear()
+    with replayed(folder, ear) as control:
+        assert ear.over.wait(20)
+        assert not control.in_control
+        assert "has ended" in (control.stop("why not") or "")
+    log = read_log(folder).molecules
+    assert len(concatenate(ear.parts)) == len(log) > 100
+    last = ear.states[-1]
+    assert last["finished"] == {"finish": "completed", "reason": "the source ended"}
+    assert (last["captured"], last["localized"], last["shape"]) == (250, 250, [48, 48])
+    assert len(last["series"]["frame"]) == len(last["series"]["photons"]) > 1
+    assert ear.events == ["started", "completed"]
+    assert ear.why == ["completed: the source ended"]
+
+
+def test_a_reader_that_is_left_does_not_read_on(folder: Path) -> None:
+    ear = Ear()
+    with replayed(folder, ear):
+        pass
+    assert "replay" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_folder_of_a_run_that_ended_is_read(folder: Path) -> None:
+    ear = Ear()
+    with joining(str(folder))(ear):
+        assert ear.over.wait(20)
+    assert ear.states[0]["run"] == "a-run"
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [("nowhere", "neither the folder of a run nor an address"), ("tcp://", "tcp://")],
+)
+def test_what_is_no_run_is_refused(where: str, words: str) -> None:
+    with pytest.raises(InputError, match=words), joining(where)(Ear()):
+        pass
+
+
+def test_without_a_screen_it_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    assert main(["view", "--connect", str(folder)]) == 2
+    assert "there is no screen" in capsys.readouterr().err
+
+
+def test_commands_know_of_no_window_until_one_opens() -> None:
+    script = (
+        "import sys, live_smlm.cli.view\n"
+        "print([m for m in ('PySide6', 'vispy', 'pyqtgraph') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True, text=True
+    )
+    assert done.stdout.strip() in {"[]", "['vispy']"}  # of vispy, its PNG writer
