@@ -7,7 +7,7 @@ A row that was written never changes: so others may read it meanwhile.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ _ACROSS, _DOWN = 128, 127
 """Cells of the torus; behind them one row's worth for the wide ones."""
 _WIDE_CELL = _ACROSS * _DOWN
 _LATEST_FRAME = 2**32 - 1
+_ROOM_BYTES = 2**26
+"""More than the system's allocator keeps in its heap; what is not touched costs nothing."""
 
 _KEPT: Mapping[str, type] = {
     "frame": np.uint32,
@@ -87,18 +89,41 @@ class Open:
         """Rows as they came."""
         return Runs(np.array([begin]), np.array([end]), CHUNK, self._wide)
 
-    def closed(self) -> "Closed":
+    def closed(self, room: "Room") -> "Closed":
         """The same rows, sorted by place."""
-        return Closed({name: column[: self.count] for name, column in self.columns.items()})
+        return Closed({name: column[: self.count] for name, column in self.columns.items()}, room)
+
+
+class Room:
+    """Memory in large pieces, for what stays.
+
+    Arrays of a chunk's size would lie scattered in the heap among what comes and goes.
+    """
+
+    def __init__(self) -> None:
+        self._piece = np.empty(0, np.uint8)
+        self._taken = 0
+
+    def array(self, count: int, kind: np.dtype[Any]) -> AnyArray:
+        """An array of its own, of one dimension."""
+        size = count * kind.itemsize
+        if self._taken + size > len(self._piece):
+            self._piece, self._taken = np.empty(max(_ROOM_BYTES, size), np.uint8), 0
+        part = self._piece[self._taken : self._taken + size].view(kind)
+        self._taken += -(-size // 8) * 8  # the next one begins at a whole number of its own type
+        return part
 
 
 class Closed:
     """Rows sorted by cell, of which it is known where each begins."""
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: Columns, room: Room) -> None:
         cells = _cells(columns)
         order = np.argsort(cells, kind="stable")
-        self.columns = {name: column[order] for name, column in columns.items()}
+        self.columns: Columns = {}
+        for name, column in columns.items():
+            self.columns[name] = room.array(len(order), column.dtype)
+            np.take(column, order, out=self.columns[name], mode="clip")
         self.count = len(order)
         counts = np.bincount(cells, minlength=_WIDE_CELL + 1)
         self._begins = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)

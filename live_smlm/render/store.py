@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from live_smlm.core import Localizations, from_columns
-from live_smlm.render.chunks import CHUNK, KEPT, Closed, Columns, Open, Runs, packed
+from live_smlm.render.chunks import CHUNK, KEPT, Closed, Columns, Open, Room, Runs, packed
 from live_smlm.render.drift import STILL, Drift
 from live_smlm.render.filters import ALL, Filters
 from live_smlm.render.locate import locate
@@ -59,6 +59,7 @@ class MoleculeStore:
         self._closed: list[Closed] = []
         self._open: Open | None = None
         self._in_closed = 0
+        self._room = Room()
 
     def __len__(self) -> int:
         return self.now().count
@@ -134,7 +135,7 @@ class MoleculeStore:
     def _close(self, fresh: Open) -> None:
         """Sort the open chunk, and go on with a fresh one."""
         # Sorting takes a while, and readers need not wait for it.
-        closed = None if self._open is None else self._open.closed()
+        closed = None if self._open is None else self._open.closed(self._room)
         with self._lock:
             if closed is not None:
                 self._closed.append(closed)
