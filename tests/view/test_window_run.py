@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from live_smlm.view.window import Window
 
-SOURCE = "simulated:size=64x64,rate_hz=100,frames={frames}"
+SOURCE = "simulated:size=48x48,rate_hz=50,frames=100000"
 LIVE_SMLM = (sys.executable, "-c", "import sys; from live_smlm.cli import main; sys.exit(main())")
 
 
@@ -43,10 +43,8 @@ def window(app: "QApplication", drawn: list[str]) -> Iterator["Window"]:
     assert not drawn
 
 
-def settings(folder: Path, frames: int) -> RunConfig:
-    return RunConfig(
-        source=SOURCE.format(frames=frames), out=str(folder), topology="threads", ring_mb=16
-    )
+def settings(folder: Path) -> RunConfig:
+    return RunConfig(source=SOURCE, out=str(folder), topology="threads", ring_mb=16)
 
 
 def light(window: "Window") -> float:
@@ -66,7 +64,7 @@ def test_a_run_is_started_and_stopped_by_mouse_and_is_complete(
     app: "QApplication", window: "Window", tmp_path: Path
 ) -> None:
     hands, folder = Hands(app), tmp_path / "a-run"
-    window.form.fill(settings(folder, frames=100_000))
+    window.form.fill(settings(folder))
     hands.click(window.form._fields["frames"])
     hands.do("type", "0")
     assert not window.form.go.isEnabled()
@@ -76,7 +74,7 @@ def test_a_run_is_started_and_stopped_by_mouse_and_is_complete(
     launched = window._launched
     assert launched is not None
     assert os.getsid(launched.process.pid) == launched.process.pid
-    wait_for(app, lambda: light(window) > 100, "molecules are seen")
+    wait_for(app, lambda: light(window) > 50, "molecules are seen")
     assert phase(window) is Phase.RUNNING
     hands.click(window.header.stop)
     wait_for(app, lambda: phase(window) is Phase.ENDED, "the run has ended")
@@ -90,24 +88,29 @@ def test_a_run_is_started_and_stopped_by_mouse_and_is_complete(
 def test_a_killed_window_harms_nothing_and_a_new_one_shows_all(
     app: "QApplication", window: "Window", tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    launched = launch(settings(tmp_path / "a-run", frames=1000), datetime.now(UTC))
-    request.addfinalizer(launched.process.kill)  # nothing, unless the test fails
+    launched = launch(settings(tmp_path / "a-run"), datetime.now(UTC))
+    request.addfinalizer(launched.process.wait)
+    request.addfinalizer(launched.process.kill)  # the last goes first
     wait_for(app, lambda: launched.ready, "the run goes on")
+    window.join(str(launched.folder))
     command = [*LIVE_SMLM, "view", "--connect", str(launched.folder)]
     with subprocess.Popen(command, start_new_session=True) as killed:
-        window.join(str(launched.folder))
         wait_for(app, lambda: viewers(window) == 2, "both windows watch")
         os.killpg(killed.pid, signal.SIGKILL)
+    before = window.presenter.news.counts["localized"]
+    wait_for(app, lambda: window.presenter.news.counts["localized"] > before, "it goes on")
+    window.presenter.link.stop("enough")
+    wait_for(app, lambda: phase(window) is Phase.ENDED, "the run has ended")
     assert launched.process.wait(timeout=60) == 0
     window.presenter.leave()
     said, log = read_run(launched.folder), read_log(launched.folder)
-    assert (said["finish"], said["frames"]["localized"]) == ("completed", 1000)
+    assert said["finish"] == "stopped"
+    assert said["frames"]["localized"] == said["frames"]["captured"] > before
     window.join(str(launched.folder))
-    inside = float(len(log.molecules))
-    wait_for(app, lambda: phase(window) is Phase.ENDED, "all is read")
     # Light of molecules at the field's edge may fall outside.
-    wait_for(app, lambda: light(window) > 0.98 * inside, "all molecules are seen")
-    assert window.presenter.news.counts["localized"] == 1000
+    inside = 0.98 * len(log.molecules)
+    wait_for(app, lambda: phase(window) is Phase.ENDED and light(window) > inside, "all is seen")
+    assert window.presenter.news.counts["localized"] == said["frames"]["localized"]
     assert seen(window.stage.surface).max() > 150
 
 
