@@ -150,7 +150,7 @@ def _alarm(camera: Camera, folder: Path, seconds: float) -> None:
     window.choose(replace(window.presenter.taste, by=None))
     camera.follow(
         RunConfig(
-            source="demo:seed=2,background=60,exposure_ms=50",
+            source="demo:seed=2,background=36,exposure_ms=50",
             engine="glint",
             seconds=seconds,
             out=str(folder),

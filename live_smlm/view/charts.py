@@ -129,7 +129,7 @@ class _Chart(QWidget):
         self._line.setData(frames, values)
         known = values[np.isfinite(values)]
         top = float(known.max())
-        self._plot.setYRange(0.0, top * 1.08 or 1.0, padding=0)
+        self._plot.setYRange(0.0, top * 1.2 or 1.0, padding=0)
         self._newest.setText(f"{known[-1]:.4g} {self._unit}".rstrip())
 
     def _axes(self) -> None:

@@ -115,7 +115,9 @@ class Controls(QScrollArea):
     def tell_limits(self, shading: Shading | None) -> None:
         """What automatic contrast and colours come to at the moment."""
         if shading is not None:
-            self.values.setPlaceholderText(range_words(shading.value_limits))
+            told = shading.value_limits
+            words = "automatic" if told is None else f"{told[0]:.3g} to {told[1]:.3g}"
+            self.values.setPlaceholderText(words)
 
     def _tools(self) -> None:
         _, stack = self._section("Tools")

@@ -5,6 +5,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
+from live_smlm.view import theme
 from live_smlm.view.news import Grade, News
 from live_smlm.view.parts import Elided, Number, label, paint_grade
 
@@ -110,7 +111,7 @@ class Strip(QFrame):
 def _rule() -> QFrame:
     line = QFrame()
     line.setFixedWidth(1)
-    line.setStyleSheet("background: #2a2e34;")
+    line.setStyleSheet(f"background: {theme.EDGE};")
     return line
 
 
