@@ -5,7 +5,6 @@ without smoothing: in software a smooth line costs more than the picture.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph
@@ -14,39 +13,10 @@ from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from live_smlm.core import F64
 from live_smlm.view import theme
+from live_smlm.view.lines import About, about, curve, known, order_of
 from live_smlm.view.parts import label, panel
 
-MOST_POINTS = 1000
 _HEIGHT = 96
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """How a series is called and told."""
-
-    title: str
-    unit: str = ""
-
-
-_KNOWN = {
-    "molecules_per_frame": About("molecules / frame"),
-    "photons": About("photons"),
-    "background": About("background", "photons / px"),
-    "precision_nm": About("precision", "nm"),
-    "density_per_um2": About("density", "/ µm² / frame"),
-    "frc_nm": About("resolution (FRC)", "nm"),
-    "lag_ms": About("lag", "ms"),
-}
-
-
-def curve(
-    frames: Sequence[float], values: Sequence[float | None], most: int = MOST_POINTS
-) -> tuple[F64, F64]:
-    """What is drawn: unknown values are gaps, and of very many points only some are taken."""
-    step = max(1, -(-len(frames) // most))
-    at = np.asarray(frames[::step], np.float64)
-    told = [np.nan if value is None else value for value in values[::step]]
-    return at, np.asarray(told, np.float64)
 
 
 class Charts(QScrollArea):
@@ -69,14 +39,10 @@ class Charts(QScrollArea):
     def tell(self, series: Mapping[str, Sequence[float | None]]) -> None:
         """Show all points; a series without any known value has no chart."""
         frames = [frame or 0.0 for frame in series.get("frame", ())]
-        order = [*_KNOWN, *sorted(set(series) - {*_KNOWN, "frame"})]
-        for name in order:
-            values = series.get(name, ())
-            if not any(value is not None for value in values):
-                continue
+        for name in known(series):
             if name not in self._charts:
-                self._add(name, order)
-            self._charts[name].tell(*curve(frames, values))
+                self._add(name, order_of(series))
+            self._charts[name].tell(*curve(frames, series[name]))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -92,7 +58,7 @@ class Charts(QScrollArea):
 
     def _add(self, name: str, order: list[str]) -> None:
         before = [known for known in self._charts if order.index(known) < order.index(name)]
-        chart = _Chart(_KNOWN.get(name, About(name.replace("_", " "))))
+        chart = _Chart(about(name))
         self._stack.insertWidget(len(before), chart)
         self._charts[name] = chart
 

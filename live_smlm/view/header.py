@@ -71,7 +71,7 @@ class Header(QFrame):
         self._phase.setText(f"●  {news.phase.value}")
         paint_grade(self._phase, _GRADES.get(news.phase, Grade.NEUTRAL))
         self._run.setText(news.run)
-        self._about.tell(self._note or _about(news))
+        self._about.tell(self._note or "  ·  ".join(news.about))
         self.elapsed.setText(_clock(news.numbers.get("elapsed_s")))
         running = news.phase in {Phase.RUNNING, Phase.JOINING}
         self.stop.setEnabled(running and in_control and not asking)
@@ -83,15 +83,6 @@ class Header(QFrame):
             else "End the run and keep everything (Ctrl+.)"
         )
         self.save.setEnabled(bool(news.numbers))
-
-
-def _about(news: News) -> str:
-    numbers = news.numbers
-    told = [numbers.get("source"), numbers.get("engine"), numbers.get("device")]
-    words = [str(word).partition(" (")[0] for word in told if word]
-    if numbers.get("simulated") and "simulated" not in " ".join(words):
-        words.insert(0, "simulated specimen")
-    return "  ·  ".join([news.why, *words] if news.why else words)
 
 
 def _clock(seconds: float | None) -> str:

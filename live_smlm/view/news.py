@@ -90,6 +90,15 @@ class News:
         return {name: int(self.numbers.get(name, 0)) for name in COUNTS}
 
     @property
+    def about(self) -> list[str]:
+        """Where frames come from and what finds molecules, with why the phase is so before."""
+        told = [self.numbers.get(name) for name in ("source", "engine", "device")]
+        words = [str(word).partition(" (")[0] for word in told if word]
+        if self.numbers.get("simulated") and "simulated" not in " ".join(words):
+            words.insert(0, "simulated specimen")
+        return [self.why, *words] if self.why else words
+
+    @property
     def trust(self) -> tuple[Grade, str]:
         """How far the engine may be believed, in words."""
         if self.doubts:

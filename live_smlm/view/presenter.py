@@ -11,19 +11,18 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from live_smlm.render.colour import Rgb
 from live_smlm.render.layer import Picture
 from live_smlm.render.layers import Canvas
 from live_smlm.render.look import Look
 from live_smlm.render.viewport import Rect
-from live_smlm.view import news, tone
+from live_smlm.view import news
 from live_smlm.view.follow import LiveFrame
 from live_smlm.view.hand import Hand
 from live_smlm.view.inbox import Inbox
 from live_smlm.view.link import Join, Link
 from live_smlm.view.news import News
 from live_smlm.view.sight import fitted
-from live_smlm.view.taste import Taste, suited
+from live_smlm.view.taste import Taste, shading_of, suited
 from live_smlm.view.tone import Shading
 
 _TONED_S = 0.25
@@ -171,13 +170,7 @@ class Presenter:
         if now - self._toned_s < _TONED_S and picture.look is self._toned:
             return
         self._toned_s, self._toned = now, picture.look
-        taste = self.taste
-        values = None
-        if picture.values is not None and picture.look.by == taste.by:
-            values = taste.value_range or tone.value_limits(picture.values, picture.image)
-        limits = tone.limits(picture.image, picture.viewport.pixel_nm, taste.tone)
-        shades = taste.shades if taste.by is None or values is not None else _plain(taste)
-        new = Shading(shades, limits, taste.tone.gamma, values)
+        new = shading_of(picture, self.taste)
         if self.shading is None or not _same(new, self.shading):
             self.shading = new
 
@@ -185,11 +178,6 @@ class Presenter:
 def canvas_limits(presenter: Presenter) -> tuple[float, float]:
     """Molecules per µm² of the darkest and the brightest shade now."""
     return (0.0, 1.0) if presenter.shading is None else presenter.shading.limits
-
-
-def _plain(taste: Taste) -> Rgb:
-    """Colours of counts, where the value to tell is unknown."""
-    return replace(taste, by=None).shades
 
 
 def _same(a: Shading, b: Shading) -> bool:

@@ -9,9 +9,11 @@ from live_smlm.core import require
 from live_smlm.render.accumulator import Drawing, Mode
 from live_smlm.render.colour import COLORMAPS, Rgb, shades, value_shades
 from live_smlm.render.filters import ALL, Filters
+from live_smlm.render.layer import Picture
 from live_smlm.render.look import Look
 from live_smlm.render.values import columns_of
-from live_smlm.view.tone import Tone
+from live_smlm.view import tone
+from live_smlm.view.tone import Shading, Tone
 
 Range: TypeAlias = tuple[float, float]
 Word = TypeVar("Word")
@@ -107,6 +109,19 @@ def suited(taste: Taste, columns: frozenset[str]) -> tuple[Look, str]:
     if lacking:
         words.append(f"none passes the filter: they tell no {', '.join(sorted(lacking))}")
     return look, "; ".join(words)
+
+
+def shading_of(picture: Picture, taste: Taste) -> Shading:
+    """How this picture becomes colours: its contrast follows what is in it.
+
+    Where it does not tell the value that is liked, colours tell counts.
+    """
+    values = None
+    if picture.values is not None and picture.look.by == taste.by:
+        values = taste.value_range or tone.value_limits(picture.values, picture.image)
+    limits = tone.limits(picture.image, picture.viewport.pixel_nm, taste.tone)
+    shades = taste.shades if values is not None else replace(taste, by=None).shades
+    return Shading(shades, limits, taste.tone.gamma, values)
 
 
 def after(words: tuple[Word, ...], word: Word) -> Word:

@@ -124,6 +124,14 @@ def coloured(image: F32, values: F32 | None, pixel_nm: float, shading: Shading) 
     return np.asarray(np.rint(hue * share).astype(np.uint8))
 
 
+def shade_numbers(image: F32, pixel_nm: float, shading: Shading) -> NDArray[np.uint8]:
+    """(rows, columns) bytes: which of the shades each pixel has, where colours tell counts."""
+    last = len(shading.shades) - 1
+    bright = np.linspace(0, 1, LEVELS) ** shading.gamma
+    numbers = np.rint(bright * last).astype(np.uint8)
+    return np.asarray(numbers[_level(image * density(pixel_nm), shading.limits)])
+
+
 def _level(values: F32, limits: tuple[float, float]) -> NDArray[np.intp]:
     share = (values - limits[0]) / (limits[1] - limits[0])
     return np.asarray(np.rint(np.clip(share, 0, 1) * (LEVELS - 1)).astype(np.intp))
