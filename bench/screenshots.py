@@ -54,6 +54,8 @@ class Camera:
 
     def take(self, name: str) -> None:
         self.spend(1.5)
+        self.window.tick()
+        self.window.tell()  # on a busy machine its timers may be late
         if seen(self.window.stage.surface).max() < _LEAST_LIGHT:
             raise SystemExit(f"{name}: the picture is black")
         path = self.out / f"window-{name}.png"
