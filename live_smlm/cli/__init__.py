@@ -26,6 +26,7 @@ from live_smlm.cli import (
     train,
     view,
     watch,
+    web,
     worker,
 )
 from live_smlm.core import InputError
@@ -49,6 +50,7 @@ app.command("info")(convert.info)
 app.command("render")(render.render)
 app.command("view")(view.view)
 app.command("watch")(watch.watch)
+app.command("web")(web.web)
 app.command("config")(settings.settings)
 app.command("simulate")(simulate.simulate)
 app.command("localize")(localize.localize)

@@ -14,7 +14,7 @@ import numpy as np
 import typer
 
 from live_smlm.cli.run import EXIT, run_config
-from live_smlm.cli.words import Desk, Json, Seed, SnapshotEvery, tell
+from live_smlm.cli.words import Desk, Json, Seed, SnapshotEvery, Web, WebControl, WebHost, tell
 from live_smlm.config import read_config
 from live_smlm.core import (
     F64,
@@ -53,6 +53,9 @@ def demo(
     record: Annotated[bool | None, typer.Option(help="Keep the raw movie")] = None,
     desk: Desk = None,
     snapshot_every: SnapshotEvery = None,
+    web: Web = None,
+    web_host: WebHost = None,
+    web_control: WebControl = None,
     headless: Annotated[bool, typer.Option(help="Without a window")] = True,
     seed: Seed = 1,
     as_json: Json = False,
@@ -65,6 +68,7 @@ def demo(
     given = {"seconds": seconds, "frames": frames, "out": out, "engine": engine}
     given |= {"topology": topology, "record": record, "source": f"demo:seed={seed},truth=true"}
     given |= {"desk": desk, "snapshot_every": snapshot_every}
+    given |= {"web": web, "web_host": web_host, "web_control": web_control}
     seen: list[Summed] = []
 
     def watched(source: FrameSource) -> FrameSource:

@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,12 +12,16 @@ import typer
 
 from live_smlm import config
 from live_smlm.cli.progress import progress
+from live_smlm.cli.web import page_beside
 from live_smlm.cli.words import (
     Desk,
     Device,
     Json,
     Shadow,
     SnapshotEvery,
+    Web,
+    WebControl,
+    WebHost,
     console,
     tell,
     trust_words,
@@ -67,6 +71,9 @@ def run(
     status: Annotated[str | None, typer.Option(help="Address of the status stream")] = None,
     desk: Desk = None,
     snapshot_every: SnapshotEvery = None,
+    web: Web = None,
+    web_host: WebHost = None,
+    web_control: WebControl = None,
     headless: Annotated[bool, typer.Option(help="Without a window")] = True,
     as_json: Json = False,
 ) -> None:
@@ -86,7 +93,11 @@ def run_config(
     now = datetime.now().astimezone()
     folder = Path(chosen.out) if chosen.out else default_folder(chosen.engine, now)
     control = Control()
-    with opened(chosen) as (source, psf), progress(chosen.frames) as line:
+    with (
+        opened(chosen) as (source, psf),
+        progress(chosen.frames) as line,
+        ExitStack() as beside,
+    ):
         plan = plan_of(chosen, psf, can_wait=source.info.can_wait)
 
         def started(session: Session) -> None:
@@ -98,6 +109,7 @@ def run_config(
                 markup=False,
                 soft_wrap=True,
             )
+            beside.enter_context(page_beside(folder, chosen))
 
         with interrupts(control):
             outcome = run_into(

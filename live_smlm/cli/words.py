@@ -33,6 +33,15 @@ SnapshotEvery: TypeAlias = Annotated[
     float | None,
     typer.Option("--snapshot-every", help="Write the picture so far every so many seconds"),
 ]
+Web: TypeAlias = Annotated[
+    int | None, typer.Option("--web", help="Port of a page that shows the run in a browser")
+]
+WebHost: TypeAlias = Annotated[
+    str | None, typer.Option("--web-host", help="Its address, where others may watch")
+]
+WebControl: TypeAlias = Annotated[
+    bool | None, typer.Option("--web-control", help="Let the page stop the run, by a token")
+]
 
 MOST_LANES = 256
 

@@ -11,6 +11,7 @@ from live_smlm.core import InputError, require
 from live_smlm.core.options import build
 
 _MOST = 10_000
+_LAST_PORT = 65_535
 
 
 def _key(default: Any, text: str) -> Any:
@@ -65,6 +66,11 @@ class RunConfig:
     snapshot_every: float | None = _key(
         None, "Write the picture so far, snapshot.png, every so many seconds"
     )
+    web: int | None = _key(None, "Port of a page that shows the run in a browser; 0: any free one")
+    web_host: str = _key("127.0.0.1", "Address of that page; others than loopback let others watch")
+    web_control: bool = _key(
+        default=False, text="Let the page stop the run, by a token in the address that is printed"
+    )
 
     def __post_init__(self) -> None:
         for name in ("frames", "workers", "lanes", "chunk_frames"):
@@ -75,6 +81,10 @@ class RunConfig:
             )
         for name in ("workers", "lanes"):
             require(getattr(self, name) <= _MOST, f"{name} is {getattr(self, name)}; give fewer")
+        require(
+            self.web is None or 0 <= self.web <= _LAST_PORT,
+            f"web is {self.web}; give a port from 0 to {_LAST_PORT}",
+        )
         for name in ("seconds", "ring_mb", "pixel_nm", "snapshot_every"):
             value = getattr(self, name)
             require(
