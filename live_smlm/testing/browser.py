@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -36,6 +37,15 @@ _WORDS = (
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
+
+# The protocol wants its pipes as numbers 3 and 4.
+_BEGIN = """
+import fcntl, os, sys
+pipes = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
+for number, pipe in enumerate(pipes, 3):
+    os.dup2(pipe, number)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 @dataclass(slots=True)
@@ -146,11 +156,10 @@ def browser() -> Iterator[Browser]:
     answers, write_answers = os.pipe()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [found, *_WORDS, f"--user-data-dir={profile}"]
-        # The protocol wants its pipes as numbers 3 and 4.
-        script = f'exec "$@" 3<&{read_orders} 4>&{write_answers}'
+        pipes = (str(read_orders), str(write_answers))
         with (
             subprocess.Popen(  # noqa: S603 - of tests
-                ["/bin/sh", "-c", script, "sh", *command],
+                [sys.executable, "-S", "-c", _BEGIN, *pipes, *command],
                 pass_fds=(read_orders, write_answers),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

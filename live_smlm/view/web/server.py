@@ -66,6 +66,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         status = HTTPStatus(code)
         nonsense = status in {HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED}
         self.close_connection = True
+        self.request_version = self.protocol_version  # of nonsense none is known
         self._say(HTTPStatus.BAD_REQUEST if nonsense else status, message or status.phrase)
 
     def _answer(self, answer: Callable[[str, str], None]) -> None:
