@@ -18,6 +18,9 @@ import pytest
 from live_smlm.cli import main
 from live_smlm.store.record import read_run
 from live_smlm.testing.browser import Browser, browser, pixels
+from live_smlm.testing.told_run import ToldRun, lines
+from live_smlm.view.web.guest import Guard
+from live_smlm.view.web.server import serving
 
 COMMAND = (sys.executable, "-c", "import sys; from live_smlm.cli import main; sys.exit(main())")
 SOURCE = "simulated:size=64x64,rate_hz=60,frames=100000,density=0.5"
@@ -114,6 +117,36 @@ def test_a_page_shows_the_run_moves_and_stops_it(tmp_path: Path) -> None:
     said = read_run(tmp_path / "run")
     assert (said["finish"], said["reason"]) == ("stopped", "asked in a browser")
     assert said["frames"]["captured"] == said["frames"]["localized"]
+
+
+def test_alarms_stand_out_and_a_server_that_has_gone_is_told() -> None:
+    told = ToldRun()
+    alarm = {"name": "width", "value": 1.3, "low": 0.9, "high": 1.1, "cure": "refocus"}
+    series = {"frame": [60, 120, 180, 240], "photons": [900.0, None, 800.0, 700.0]}
+    told.state(trust={"verdict": "alarm", "alarms": [alarm], "shadow": ""}, series=series, lost=3)
+    told.say(lambda sink: sink.event("alarm", "<b>width</b> is 1.3"))
+    told.molecules(lines(200.0))
+    with browser() as page:
+        with serving(told.join, "a-run", "127.0.0.1", 0, Guard()) as server:
+            page.open(server.url)
+            page.until(f"{PICTURES} > 0 && shown.about.complete")
+            words = page.tell("document.querySelector('.alarm').textContent")
+            assert words.endswith("width is 1.3, allowed at least 0.9 and at most 1.1: refocus")
+            assert page.tell("$('events').textContent").endswith("alarm: <b>width</b> is 1.3")
+            assert page.tell("document.querySelectorAll('.chart polyline').length") == 2  # a gap
+            assert page.tell("$('stop').hidden && $('abort').hidden")
+            # The two lines are 200 nm apart, by the scale of what is shown.
+            page.tell("sight = { nm: 1, x: 5700, y: 3000 }; fitted = false; moved()")
+            page.until("shown.about.complete && shown.about.nm === 1 && shown.about.x === 5700")
+            told.state()
+            page.until("document.querySelector('.alarm') === null")
+            left = int(page.tell("$('stage').getBoundingClientRect().x + $('stage').clientLeft"))
+            bright = pixels(page.screenshot())[200:400].max(axis=2).mean(axis=0)
+            first = float(np.average(np.arange(100), weights=bright[left + 250 : left + 350]))
+            second = float(np.average(np.arange(100), weights=bright[left + 450 : left + 550]))
+            assert 200 + second - first == pytest.approx(200, abs=2)
+            assert 250 + first == pytest.approx(300, abs=2)
+        page.until("$('phase').textContent === '● no word'")
 
 
 def test_a_killed_server_harms_nothing_and_another_shows_all(tmp_path: Path) -> None:

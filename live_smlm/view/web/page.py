@@ -63,7 +63,8 @@ def _script() -> str:
             "maps": [usual.count_map, usual.value_map],
         },
     }
-    return f'"use strict";\nconst KNOWN = {json.dumps(known)};\n{_file("page.js")}'
+    parts = "\n".join(map(_file, ("page.js", "telling.js", "hands.js")))
+    return f'"use strict";\nconst KNOWN = {json.dumps(known)};\n{parts}'
 
 
 def _stops(colours: Rgb) -> list[str]:
