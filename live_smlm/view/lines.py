@@ -48,8 +48,17 @@ def known(series: Mapping[str, Sequence[float | None]]) -> list[str]:
 def curve(
     frames: Sequence[float], values: Sequence[float | None], most: int = MOST_POINTS
 ) -> tuple[F64, F64]:
-    """What is drawn: unknown values are gaps, and of very many points only some are taken."""
+    """What is drawn: unknown values are gaps, and very many points become fewer.
+
+    Each stands for as many in a row, as the newest of them that is known: what was
+    ever known is seen, and the newest of all is among it.
+    """
     step = max(1, -(-len(frames) // most))
-    at = np.asarray(frames[::step], np.float64)
-    told = [np.nan if value is None else value for value in values[::step]]
+    parts = range(len(frames) % step or step, len(frames) + 1, step)
+    at = np.asarray([frames[stop - 1] for stop in parts], np.float64)
+    told = [_newest(values[max(0, stop - step) : stop]) for stop in parts]
     return at, np.asarray(told, np.float64)
+
+
+def _newest(values: Sequence[float | None]) -> float:
+    return next((value for value in reversed(values) if value is not None), np.nan)
