@@ -24,7 +24,7 @@ class Inbox:
     news: News = field(default_factory=News)
     """As it is now; frozen, so it can be looked at from anywhere."""
     columns: frozenset[str] = frozenset()
-    """What is told of the molecules; nothing before there are any."""
+    """What is told of every molecule; nothing before there are any."""
     _frame: LiveFrame | None = None
     _draw: Draw | None = None
     _waiting: list[Localizations] = field(default_factory=list)
@@ -33,8 +33,11 @@ class Inbox:
 
     def molecules(self, molecules: Localizations) -> None:
         """Into the picture."""
+        if not len(molecules):
+            return
+        told = frozenset(molecules.columns())
         with self._lock:
-            self.columns = self.columns or frozenset(molecules.columns())
+            self.columns = self.columns & told or told
             draw = self._draw
             if draw is None:
                 self._waiting.append(molecules)

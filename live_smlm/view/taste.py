@@ -1,5 +1,6 @@
 """What an operator chose of a picture's looks; frozen, so that a change is a new one."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -57,6 +58,10 @@ class Taste:
         require(self.by in TITLES, f"colour by {self.by!r} is unknown; use {', '.join(BY)}")
         low, high = self.value_range or (0.0, 1.0)
         require(low < high, f"colours run from {low:g} to {high:g}; the end must be above")
+        require(
+            math.isfinite(low) and math.isfinite(high),
+            f"colours run from {low:g} to {high:g}; give both ends",
+        )
 
     def drawn(self, **changes: Any) -> "Taste":
         """Drawn otherwise."""
@@ -100,14 +105,14 @@ def suited(taste: Taste, columns: frozenset[str]) -> tuple[Look, str]:
     look = Look(drawing=taste.drawing, by=taste.by, filters=taste.filters)
     words = []
     if columns and look.by is not None and not columns_of(look.by) <= columns:
-        words.append(f"these molecules tell no {TITLES[look.by].partition(',')[0]}")
+        words.append(f"not all molecules tell {TITLES[look.by].partition(',')[0]}: it is not shown")
         look = replace(look, by=None)
     if columns and not look.columns() <= columns:
-        words.append("these molecules tell no precision: all are drawn equally wide")
+        words.append("not all molecules tell a precision: all are drawn equally wide")
         look = replace(look, drawing=replace(look.drawing, mode=Mode.GAUSSIAN))
     lacking = [] if not columns else look.filters.columns() - columns
     if lacking:
-        words.append(f"none passes the filter: they tell no {', '.join(sorted(lacking))}")
+        words.append(f"those that tell no {', '.join(sorted(lacking))} do not pass the filter")
     return look, "; ".join(words)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from live_smlm.core import from_columns
+from live_smlm.core import empty, from_columns
 from live_smlm.render.filters import Filters
 from live_smlm.testing.told_run import FIELD_NM, ToldRun, lines
 from live_smlm.view.hand import Hand
@@ -113,9 +113,23 @@ def test_a_value_that_is_unknown_is_said_and_the_picture_stays(
     run.state()
     presenter.choose(replace(presenter.taste, by="z"))
     until(presenter, lambda: light(presenter) > 3900)
-    assert "no z" in presenter.look[1]
+    assert "not all molecules tell z" in presenter.look[1]
     assert presenter.shading is not None
     assert presenter.shading.value_limits is None
+
+
+def test_molecules_of_two_kinds_are_all_drawn_and_empty_chunks_tell_nothing(
+    presenter: Presenter, run: ToldRun
+) -> None:
+    run.molecules(empty())
+    run.molecules(lines(200))
+    run.state()
+    until(presenter, lambda: light(presenter) > 3990)
+    assert presenter.look[1] == ""
+    plain = lines(200).columns()
+    run.molecules(from_columns({name: plain[name] for name in ("frame", "x", "y")}))
+    until(presenter, lambda: light(presenter) > 7900)
+    assert "drawn equally wide" in presenter.look[1]
 
 
 def test_contrast_by_hand_starts_from_what_is_seen(presenter: Presenter, run: ToldRun) -> None:

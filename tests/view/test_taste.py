@@ -5,6 +5,7 @@ import pytest
 from live_smlm.core import InputError
 from live_smlm.render.accumulator import Mode
 from live_smlm.render.filters import Filters
+from live_smlm.view.ranges import range_of
 from live_smlm.view.taste import BY, MODES, Taste, suited
 
 ALL = frozenset({"frame", "x", "y", "z", "photons", "sigma_x", "sigma_y"})
@@ -35,9 +36,9 @@ def test_what_molecules_do_not_tell_is_said_and_not_drawn() -> None:
     look, words = suited(replace(Taste(), by="z"), FEW)
     assert look.by is None
     assert look.drawing.mode is Mode.GAUSSIAN
-    assert words.startswith("these molecules tell no z; these molecules tell no precision")
+    assert words.startswith("not all molecules tell z: it is not shown; not all molecules tell a p")
     filtered = replace(Taste(), filters=Filters(precision=(0.0, 10.0)))
-    assert "none passes the filter: they tell no sigma_x, sigma_y" in suited(filtered, FEW)[1]
+    assert "that tell no sigma_x, sigma_y do not pass the filter" in suited(filtered, FEW)[1]
     assert suited(replace(Taste(), by="z"), frozenset())[1] == ""
 
 
@@ -46,3 +47,6 @@ def test_tastes_that_cannot_be_are_refused() -> None:
         Taste(by="smell")
     with pytest.raises(InputError, match="the end must be above"):
         Taste(value_range=(3.0, 3.0))
+    for text in ("to 400", "-400 to"):
+        with pytest.raises(InputError, match="give both ends"):
+            Taste(value_range=range_of(text))
