@@ -14,13 +14,22 @@ import numpy as np
 import typer
 
 from live_smlm.cli.run import EXIT, run_config
-from live_smlm.cli.words import Desk, Json, Seed, SnapshotEvery, Web, WebControl, WebHost, tell
+from live_smlm.cli.words import (
+    Desk,
+    Json,
+    OpenWindow,
+    Seed,
+    SnapshotEvery,
+    Web,
+    WebControl,
+    WebHost,
+    tell,
+)
 from live_smlm.config import read_config
 from live_smlm.core import (
     F64,
     FrameBatch,
     FrameSource,
-    InputError,
     LiveSource,
     Localizations,
     SourceStatus,
@@ -56,13 +65,11 @@ def demo(
     web: Web = None,
     web_host: WebHost = None,
     web_control: WebControl = None,
-    headless: Annotated[bool, typer.Option(help="Without a window")] = True,
+    window: OpenWindow = False,
     seed: Seed = 1,
     as_json: Json = False,
 ) -> None:
     """Acquire blinking microtubules from the demo camera, localize them live, draw the picture."""
-    if not headless:
-        raise InputError("there is no window yet; run the demo with --headless")
     if seconds is None and frames is None:
         seconds = 20.0
     given = {"seconds": seconds, "frames": frames, "out": out, "engine": engine}
@@ -76,7 +83,7 @@ def demo(
         seen.append(Summed(source))  # type: ignore[arg-type] # refused above
         return seen[0]
 
-    answer = run_config(read_config(None, given), watched)
+    answer = run_config(read_config(None, given), watched, window=window)
     if answer["molecules"]:
         answer |= _finish(Path(answer["out"]), seen[0])
     tell(answer, as_json=as_json)

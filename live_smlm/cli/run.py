@@ -12,11 +12,13 @@ import typer
 
 from live_smlm import config
 from live_smlm.cli.progress import progress
+from live_smlm.cli.view import check_screen, window_beside
 from live_smlm.cli.web import page_beside
 from live_smlm.cli.words import (
     Desk,
     Device,
     Json,
+    OpenWindow,
     Shadow,
     SnapshotEvery,
     Web,
@@ -74,13 +76,12 @@ def run(
     web: Web = None,
     web_host: WebHost = None,
     web_control: WebControl = None,
-    headless: Annotated[bool, typer.Option(help="Without a window")] = True,
+    window: OpenWindow = False,
     as_json: Json = False,
 ) -> None:
     """Run an acquisition (or a movie) through an engine, live."""
-    given = {k: v for k, v in locals().items() if k not in {"file", "as_json", "headless"}}
-    _headless_only(headless)
-    answer = run_config(config.read_config(file, given))
+    given = {k: v for k, v in locals().items() if k not in {"file", "as_json", "window"}}
+    answer = run_config(config.read_config(file, given), window=window)
     tell(answer, as_json=as_json)
     raise typer.Exit(EXIT[Finish(answer["finish"])])
 
@@ -88,8 +89,12 @@ def run(
 def run_config(
     chosen: RunConfig,
     wrap: Callable[[FrameSource], FrameSource] = lambda source: source,
+    *,
+    window: bool = False,
 ) -> dict[str, Any]:
     """Run what a configuration says; the summary that the commands print."""
+    if window:
+        check_screen()
     now = datetime.now().astimezone()
     folder = Path(chosen.out) if chosen.out else default_folder(chosen.engine, now)
     control = Control()
@@ -110,6 +115,8 @@ def run_config(
                 soft_wrap=True,
             )
             beside.enter_context(page_beside(folder, chosen))
+            if window:
+                window_beside(folder)
 
         with interrupts(control):
             outcome = run_into(
@@ -209,8 +216,3 @@ def _of(kind: Any, word: str, what: str) -> Any:
     except ValueError:
         known = ", ".join(member.value for member in kind)
         raise InputError(f"{what} is {word!r}; choose one of {known}") from None
-
-
-def _headless_only(headless: bool) -> None:  # noqa: FBT001 - as the option is
-    if not headless:
-        raise InputError("there is no window yet; run with --headless and watch the status stream")

@@ -1,6 +1,7 @@
 """`live-smlm view`: the window, on a run that goes on, on one that has ended, or before one."""
 
 import os
+import subprocess
 import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,6 +18,9 @@ from live_smlm.transport.endpoints import Keys, read_keys
 from live_smlm.view.follow import Sink, following
 from live_smlm.view.link import Control, Join
 
+COMMAND = (sys.executable, "-c", "import sys; from live_smlm.cli import main; sys.exit(main())")
+"""This program, from the same installation."""
+_SAID = "window.log"
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
 
 
@@ -40,11 +44,31 @@ def view(
 
     if connect is not None:
         find(connect)  # refused before a window opens
-    has_screen = sys.platform != "linux" or any(name in os.environ for name in _SCREENS)
-    require(has_screen, f"there is no screen ({' and '.join(_SCREENS)} are unset); use watch")
+    check_screen()
     from live_smlm.view import app  # noqa: PLC0415 - Qt is needed here only
 
     raise typer.Exit(app.show(find, connect, form=form))
+
+
+def check_screen() -> None:
+    """Refuse where no window can open."""
+    has_screen = sys.platform != "linux" or any(name in os.environ for name in _SCREENS)
+    require(has_screen, f"there is no screen ({' and '.join(_SCREENS)} are unset); use watch")
+
+
+def window_beside(folder: Path) -> None:
+    """A window on the run of a folder, in a process that stays when the run has ended.
+
+    What it prints goes into the folder: who waits for the run's last word shall not wait for it.
+    """
+    with (folder / _SAID).open("wb") as said:
+        subprocess.Popen(  # noqa: S603 - our own command
+            [*COMMAND, "view", "--connect", str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            process_group=0,  # the first Ctrl-C is the run's alone
+        )
 
 
 def joining(where: str, keys: Keys | None = None) -> Join:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from live_smlm.cli.view import joining
+from live_smlm.cli.view import COMMAND, joining
 from live_smlm.cli.words import console
 from live_smlm.config import RunConfig
 from live_smlm.core import require
@@ -20,7 +20,6 @@ from live_smlm.transport.endpoints import read_keys
 from live_smlm.view.web.guest import Guard, is_loopback
 from live_smlm.view.web.server import serving
 
-_COMMAND = (sys.executable, "-c", "import sys; from live_smlm.cli import main; sys.exit(main())")
 _LAST_WORD_S = 1.5
 """How long pages may still ask how the run ended."""
 _PATIENCE_S = 10.0
@@ -64,7 +63,7 @@ def page_beside(folder: Path, chosen: RunConfig) -> Iterator[None]:
     words += ["--control"] if chosen.web_control else []
     words += [] if chosen.keys is None else ["--keys", chosen.keys]
     with subprocess.Popen(  # noqa: S603 - our own command
-        [*_COMMAND, *words, "--until-eof"],
+        [*COMMAND, *words, "--until-eof"],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         process_group=0,  # the first Ctrl-C is the run's alone

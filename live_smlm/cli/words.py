@@ -42,6 +42,9 @@ WebHost: TypeAlias = Annotated[
 WebControl: TypeAlias = Annotated[
     bool | None, typer.Option("--web-control", help="Let the page stop the run, by a token")
 ]
+OpenWindow: TypeAlias = Annotated[
+    bool, typer.Option("--window/--headless", help="Open the window on it; it stays afterwards")
+]
 
 MOST_LANES = 256
 

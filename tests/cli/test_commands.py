@@ -272,7 +272,6 @@ LOCALIZE = "localize {d}/ok.tif --psf gaussian:sigma_nm=130 --camera scmos"
         ("run --source simulated --engine nothing --out {d}/r", "'nothing' is not installed"),
         ("run {d}/bad.toml", "not valid TOML"),
         ("run {d}/unknown.toml", "no option 'sauce'; it has camera"),
-        ("run --source micromanager --no-headless", "no window yet"),
         ("worker --connect lab-pc", "write tcp://host:port"),
         ("worker --connect tcp://lab-pc:5570", "give --keys FOLDER"),
         ("keys {d}", "keys are never overwritten"),
