@@ -62,7 +62,7 @@ def _looks(window: "Window") -> tuple[Key, ...]:
         Key(("[",), "darker", lambda: window.dim(_STEP), group),
         Key(("G",), "gamma: next", lambda: changed(_next_gamma), group),
         Key(("X",), "crosshair on or off", lambda: changed(_crosshair), group),
-        Key(("T",), "panels on or off", window.panels.toggle, group),
+        Key(("T",), "panels on or off", lambda: _panels(window), group),
         Key(("F11",), "whole screen on or off", window.toggle_full, group),
     )
 
@@ -80,6 +80,11 @@ def _run(window: "Window") -> tuple[Key, ...]:
 
 def _tool(window: "Window", tool: Tool) -> Callable[[], None]:
     return lambda: window.stage.steer(lambda hand: hand.with_tool(tool))
+
+
+def _panels(window: "Window") -> None:
+    if window.pages.currentWidget() is window.stage.surface:  # the form has none
+        window.panels.toggle()
 
 
 def _next_gamma(taste: Taste) -> Taste:

@@ -5,7 +5,7 @@ The window's thread alone uses it; a request walks on a thread of its own.
 
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -45,11 +45,15 @@ class Link:
         self._control = self._held.enter_context(join(sink))
 
     def leave(self) -> None:
-        """Hear no more; what was asked is answered first."""
+        """Hear no more; what was asked is answered first.
+
+        What went wrong while hearing was told as the loss of the run, when it happened.
+        """
         if self._asking is not None:
             self._asking.join()
         self._control = self._asking = None
-        self._held.close()
+        with suppress(Exception):
+            self._held.close()
         self._refusals.clear()
 
     @property

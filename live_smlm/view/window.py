@@ -101,13 +101,15 @@ class Window(QMainWindow):
         self._show_run(there=True)
 
     def start(self, config: RunConfig) -> None:
-        """Start a run as a process of its own, and join it once it can be."""
+        """Start a run as a process of its own, and join it once it can be; one at a time."""
+        if self._launched is not None:
+            return
         try:
             self._launched = launch(config, datetime.now().astimezone())
         except (InputError, OSError) as error:
             self.form.tell(str(error), Grade.ALARM)
             return
-        self.form.go.setEnabled(False)
+        self.form.setEnabled(False)
         self.form.tell(f"Starting {self._launched.folder} …")
 
     def new_run(self) -> None:
@@ -222,6 +224,9 @@ class Window(QMainWindow):
         if box.clickedButton() is stop:
             link.stop("the window was closed")
             link.wait()
+            if (refused := link.refusal()) is not None and self.presenter.news.phase in LIVE:
+                QMessageBox.warning(self, "The run goes on", refused)
+                return False
         return box.clickedButton() in {leave, stop}
 
     def _follow_start(self) -> None:
@@ -233,6 +238,7 @@ class Window(QMainWindow):
         if failed is None and not launched.ready:
             return
         self._launched = None
+        self.form.setEnabled(True)
         self.form.check()
         try:
             if failed is None:

@@ -1,6 +1,7 @@
 """The window as a person uses it: real mouse and keys on a real (virtual) screen."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,9 +9,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from live_smlm.core import AnyArray
+from live_smlm.core import AnyArray, InputError
 from live_smlm.testing.screen import Hands, seen, spend, wait_for
 from live_smlm.testing.told_run import ToldRun, lines
+from live_smlm.view.follow import Sink
+from live_smlm.view.link import Control
 from live_smlm.view.news import Phase
 from live_smlm.view.taste import Taste
 
@@ -250,6 +253,7 @@ def test_an_alarm_is_told_in_words_and_red(
 def test_closing_during_a_run_asks(app: "QApplication", run: ToldRun, drawn: list[str]) -> None:
     window, hands = _open(), Hands(app)
     _join(app, window, run)
+    told: list[str] = []
 
     def stop_it() -> None:
         from PySide6.QtWidgets import QMessageBox  # noqa: PLC0415 - Qt needs a display
@@ -258,16 +262,57 @@ def test_closing_during_a_run_asks(app: "QApplication", run: ToldRun, drawn: lis
         assert isinstance(box, QMessageBox)
         hands.click(next(b for b in box.buttons() if b.text() == "Stop it"))
 
+    def stop_it_and_read() -> None:
+        stop_it()
+        _answer(app, lambda: told.append(_words(app, hands)))
+
     _answer(app, lambda: hands.do("key", "Escape"))
     window.close()
     assert window.isVisible()
     assert window.presenter.news.phase is Phase.RUNNING
+    run.refusal = "the run did not answer within 3 s"
+    _answer(app, stop_it_and_read)
+    window.close()
+    assert told == ["the run did not answer within 3 s"]
+    assert window.isVisible()
+    run.refusal = None
     _answer(app, stop_it)
     window.close()
     assert not window.isVisible()
-    assert run.asked == [("stop", "the window was closed")]
+    assert run.asked == 2 * [("stop", "the window was closed")]
     window.deleteLater()
     assert not drawn
+
+
+def _words(app: "QApplication", hands: Hands) -> str:
+    """What the question says; it is answered with Escape."""
+    from PySide6.QtWidgets import QMessageBox  # noqa: PLC0415 - Qt needs a display
+
+    box = app.activeModalWidget()
+    assert isinstance(box, QMessageBox)
+    hands.do("key", "Escape")
+    return box.text()
+
+
+def test_a_run_that_could_not_be_heard_to_its_end_can_be_left(
+    window: "Window", run: ToldRun, hands: Hands, app: "QApplication"
+) -> None:
+    @contextmanager
+    def failing(sink: Sink) -> Iterator[Control]:
+        with run.join(sink) as control:
+            yield control
+        raise InputError("its log is damaged")
+
+    window._find = lambda _where: failing
+    window.join("runs/a-run")
+    run.say(lambda sink: sink.lost("its log is damaged"))
+    wait_for(app, lambda: window.presenter.news.phase is Phase.SILENT, "the loss is told")
+    hands.click(window.header.new)
+    assert window.pages.currentWidget() is window.form
+    assert window.presenter.news.phase is Phase.NONE
+    window.form.go.setFocus()
+    hands.do("key", "t")
+    assert all(dock.isHidden() for dock in window.panels.docks.values())
 
 
 def _answer(app: "QApplication", act: Callable[[], None]) -> None:

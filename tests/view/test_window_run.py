@@ -119,6 +119,11 @@ def test_a_run_that_cannot_begin_is_told_in_the_form(
 ) -> None:
     window.form.fill(RunConfig(source="movie:file=nowhere.tif", out=str(tmp_path / "a-run")))
     window.start_typed()
+    started = window._launched
+    window.start_typed()  # a key that repeats
+    assert started is not None
+    assert window._launched is started
+    assert not window.form.isEnabled()
     wait_for(app, lambda: "did not begin" in window.form.said.text(), "the failure is told")
     assert "nowhere.tif" in window.form.said.text()
     assert window.form.go.isEnabled()
