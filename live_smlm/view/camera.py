@@ -59,13 +59,15 @@ class CameraFrame(QWidget):
         box = QRectF(left, 0, scale * columns, scale * rows)
         painter.drawImage(box, image)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(QColor(theme.GRADES[Grade.CAUTION]), 1.2))
         painter.setClipRect(box)
         per_nm = scale / live.pixel_size_nm
         radius = max(_RADIUS, _PIXELS * scale)
-        for y, x in zip(live.molecules.y, live.molecules.x, strict=True):
-            at = QPointF(box.left() + float(x) * per_nm, box.top() + float(y) * per_nm)
-            painter.drawEllipse(at, radius, radius)
+        # Dark below the ring's own colour: it would not be seen on a bright spot.
+        for colour, wide in ((theme.GROUND, 3.6), (theme.GRADES[Grade.CAUTION], 1.4)):
+            painter.setPen(QPen(QColor(colour), wide))
+            for y, x in zip(live.molecules.y, live.molecules.x, strict=True):
+                at = QPointF(box.left() + float(x) * per_nm, box.top() + float(y) * per_nm)
+                painter.drawEllipse(at, radius, radius)
         painter.setClipping(False)
         words = f"frame {live.number:,} · {len(live.molecules)} molecules"
         foot = QRectF(0, box.bottom() + 2, self.width(), _CAPTION)
