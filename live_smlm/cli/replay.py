@@ -11,7 +11,7 @@ import numpy as np
 
 from live_smlm.metrics import series
 from live_smlm.store.log import records
-from live_smlm.store.record import read_events, read_run
+from live_smlm.store.record import Finish, read_events, read_run
 from live_smlm.store.run_folder import check_run
 from live_smlm.view.follow import Sink
 
@@ -85,6 +85,8 @@ class _Reading:
             if number % _EVERY == 0:
                 self.sink.state(self._state(charts, {}))
         ended = {"finish": self.record["finish"], "reason": self.record["reason"]}
+        if ended["finish"] == Finish.RUNNING:  # though nobody holds its log
+            ended = {"finish": "cut off", "reason": "its process was killed before the end"}
         self.sink.state(self._state(charts, {"finished": ended}))
         self.sink.lost(f"{ended['finish']}: {ended['reason']}")
 

@@ -1,5 +1,6 @@
 """`live-smlm view` before there is a window: what it refuses, and how it reads a run that ended."""
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from live_smlm.cli.replay import replayed
 from live_smlm.cli.view import joining
 from live_smlm.core import InputError, Localizations, concatenate
 from live_smlm.store.log import read_log
+from live_smlm.store.record import read_run, write_run
 from live_smlm.transport.viewing import LiveFrame
 
 
@@ -69,6 +71,17 @@ def test_a_run_that_has_ended_is_told_whole(folder: Path) -> None:
     assert len(last["series"]["frame"]) == len(last["series"]["photons"]) > 1
     assert ear.events == ["started", "completed"]
     assert ear.why == ["completed: the source ended"]
+
+
+def test_a_killed_run_is_told_so(folder: Path, tmp_path: Path) -> None:
+    killed = tmp_path / "killed"
+    shutil.copytree(folder, killed)
+    write_run(killed, {**read_run(killed), "finish": "running", "reason": ""})
+    ear = Ear()
+    with replayed(killed, ear):
+        assert ear.over.wait(20)
+    assert ear.why == ["cut off: its process was killed before the end"]
+    assert ear.states[-1]["finished"]["finish"] == "cut off"
 
 
 def test_a_reader_that_is_left_does_not_read_on(folder: Path) -> None:
