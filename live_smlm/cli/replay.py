@@ -85,7 +85,7 @@ class _Reading:
             if number % _EVERY == 0:
                 self.sink.state(self._state(charts, {}))
         ended = {"finish": self.record["finish"], "reason": self.record["reason"]}
-        if ended["finish"] == Finish.RUNNING:  # though nobody holds its log
+        if ended["finish"] == Finish.RUNNING.value:  # though nobody holds its log
             ended = {"finish": "cut off", "reason": "its process was killed before the end"}
         self.sink.state(self._state(charts, {"finished": ended}))
         self.sink.lost(f"{ended['finish']}: {ended['reason']}")
