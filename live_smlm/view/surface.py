@@ -16,6 +16,7 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QResizeEvent,
+    QSinglePointEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QWidget
@@ -137,13 +138,13 @@ class _Glass(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """A drag begins."""
-        at = _point(event)
+        at = self._point(event)
         if event.button() is Qt.MouseButton.LeftButton:
             self._surface.steer(lambda hand: hand.pressed(at))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """A drag goes on, or the crosshair moves."""
-        at = _point(event)
+        at = self._point(event)
         self._surface.steer(lambda hand: hand.moved(at))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -157,7 +158,7 @@ class _Glass(QWidget):
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Zoom at the mouse."""
-        at = event.position().y(), event.position().x()
+        at = self._point(event)
         notches = event.angleDelta().y() / _NOTCH
         self._surface.steer(lambda hand: hand.wheeled(notches, at))
 
@@ -167,8 +168,13 @@ class _Glass(QWidget):
 
     def enterEvent(self, event: QEnterEvent) -> None:
         """The crosshair is back."""
-        at = event.position().y(), event.position().x()
+        at = self._point(event)
         self._surface.steer(lambda hand: hand.moved(at))
+
+    def _point(self, event: QSinglePointEvent) -> tuple[float, float]:
+        """The middle of the screen's pixel that is pointed at; Qt tells its corner."""
+        half = 0.5 / self.devicePixelRatioF()
+        return event.position().y() + half, event.position().x() + half
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """All marks."""
@@ -200,8 +206,3 @@ def _paint(painter: QPainter, overlay: Overlay, hand: Hand) -> None:
         paint.colour_bar(painter, sight, overlay.shades, overlay.ends, overlay.colours_title)
     if overlay.profile is not None:
         paint.profile(painter, sight, *overlay.profile)
-
-
-def _point(event: QMouseEvent) -> tuple[float, float]:
-    at = event.position()
-    return at.y(), at.x()

@@ -125,6 +125,15 @@ def test_the_wheel_zooms_where_the_mouse_is(window: "Window", hands: Hands) -> N
     assert scale(window) == pytest.approx(before / 1.2**4)
 
 
+def test_the_mouse_points_at_the_middle_of_a_pixel(window: "Window", hands: Hands) -> None:
+    hands.point(window.stage.surface.glass, 210, 310)
+    hand = window.presenter.hand
+    assert hand is not None
+    assert hand.pointer == (210.5, 310.5)
+    y, x = hand.sight.place((210.5, 310.5))
+    assert f"x {x:,.1f} nm   y {y:,.1f} nm" in window.stage.surface.glass.overlay.readout
+
+
 def test_dragging_and_arrow_keys_move_the_sample(window: "Window", hands: Hands) -> None:
     for _ in range(6):
         hands.do("click", 4)
