@@ -41,6 +41,15 @@ def headless() -> Iterator[app.Canvas]:
         yield canvas
     finally:
         canvas.close()
+        _let_go()
+
+
+def _let_go() -> None:
+    """No context is current: one of EGL that stays would keep a window's from becoming it."""
+    from vispy.app.backends import _egl  # noqa: PLC0415 - looks for a driver when imported
+    from vispy.ext import egl  # noqa: PLC0415 - as above
+
+    egl.eglMakeCurrent(_egl._EGL_DISPLAY, None, None, None)  # noqa: SLF001 - vispy has no word for it
 
 
 def renderer() -> str:

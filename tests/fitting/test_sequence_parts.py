@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from live_smlm.core import F64, I64, PSF
+from live_smlm.fitting import sequence_verdict
 from live_smlm.fitting.fields import FIELDS
 from live_smlm.fitting.model import draw, fit_model
 from live_smlm.fitting.sequence_algebra import add_frame, determinant, invert, solve
@@ -175,7 +176,8 @@ def test_a_fit_counts_by_what_it_adds() -> None:
     verdict = judge(fits, network, 2 * fits.own, 3)
     assert verdict.trusted.tolist() == [True, False, True]
     np.testing.assert_allclose(verdict.value[0], fits.state[0])
-    np.testing.assert_allclose(verdict.covariance[0], fits.own[0])
+    dim = 1 + sequence_verdict._PER_DIM * 900 / 1000**2
+    np.testing.assert_allclose(verdict.covariance[0], dim * fits.own[0])
     # As far off as the network may be (0.02), which has 0.01 of its own: 2 of 3 parts.
     assert verdict.value[2, 0] == pytest.approx(10 + 0.2 * 2 / 3)
-    assert verdict.covariance[2, 0, 0] == pytest.approx(0.01 + 0.02 / 3)
+    assert verdict.covariance[2, 0, 0] == pytest.approx(dim * 0.01 + 0.02 / 3)
