@@ -59,8 +59,13 @@ class Camera:
         if seen(self.window.stage.surface).max() < _LEAST_LIGHT:
             raise SystemExit(f"{name}: the picture is black")
         path = self.out / f"window-{name}.png"
-        self.window.grab().save(str(path))
+        self.save(path)
         print(path, self.window.presenter.news.counts)
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not self.window.grab().save(str(path)):
+            raise SystemExit(f"{path} cannot be written")
 
     @property
     def elapsed_s(self) -> float:
@@ -100,7 +105,7 @@ def main() -> None:
 
 def _form(camera: Camera) -> None:
     camera.spend(0.5)
-    camera.window.grab().save(str(camera.out / "window-form.png"))
+    camera.save(camera.out / "window-form.png")
 
 
 def _depth(camera: Camera, folder: Path, seconds: float) -> None:
