@@ -16,9 +16,10 @@ from live_smlm.session import doors
 from live_smlm.store import log
 from live_smlm.transport.endpoints import Keys, read_keys
 from live_smlm.view.follow import Sink, following
+from live_smlm.view.launch import MODULE
 from live_smlm.view.link import Control, Join
 
-COMMAND = (sys.executable, "-c", "import sys; from live_smlm.cli import main; sys.exit(main())")
+COMMAND = (sys.executable, *MODULE)
 """This program, from the same installation."""
 _SAID = "window.log"
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")

@@ -18,7 +18,8 @@ from live_smlm.view import entries
 _DESK = "desk.json"
 """What a run writes into its folder once it can be joined."""
 _RUNS = Path("runs")
-_MODULE = ("-c", "import sys; from live_smlm.cli import main; sys.exit(main())")
+MODULE = ("-c", "import sys; from live_smlm.cli import main; sys.exit(main())")
+"""How Python runs this program, from the same installation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Launched:
         return said[-1] if said else f"it ended with code {self.process.returncode}"
 
 
-def launch(config: RunConfig, now: datetime, arguments: Sequence[str] = _MODULE) -> Launched:
+def launch(config: RunConfig, now: datetime, arguments: Sequence[str] = MODULE) -> Launched:
     """Start the run in a session of its own; its folder is named where the settings do not."""
     folder = Path(config.out) if config.out else free_folder(config.engine, now)
     require(not folder.exists(), f"run folder {folder} exists; give another name, or none")

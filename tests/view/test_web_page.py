@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -16,13 +15,13 @@ import psutil
 import pytest
 
 from live_smlm.cli import main
+from live_smlm.cli.view import COMMAND
 from live_smlm.store.record import read_run
 from live_smlm.testing.browser import Browser, browser, pixels
 from live_smlm.testing.told_run import ToldRun, lines
 from live_smlm.view.web.guest import Guard
 from live_smlm.view.web.server import serving
 
-COMMAND = (sys.executable, "-c", "import sys; from live_smlm.cli import main; sys.exit(main())")
 SOURCE = "simulated:size=64x64,rate_hz=60,frames=100000,density=0.5"
 PICTURES = "Number(document.querySelector('#stage')?.dataset.pictures || 0)"
 COUNT = "Number(document.querySelector('[data-name=localized] span')?.textContent)"

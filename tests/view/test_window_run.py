@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from live_smlm.cli.view import joining
+from live_smlm.cli.view import COMMAND, joining
 from live_smlm.config import RunConfig
 from live_smlm.store.log import read_log
 from live_smlm.store.record import read_run
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from live_smlm.view.window import Window
 
 SOURCE = "simulated:size=48x48,rate_hz=50,frames=100000"
-LIVE_SMLM = (sys.executable, "-c", "import sys; from live_smlm.cli import main; sys.exit(main())")
 
 
 @pytest.fixture
@@ -93,7 +91,7 @@ def test_a_killed_window_harms_nothing_and_a_new_one_shows_all(
     request.addfinalizer(launched.process.kill)  # the last goes first
     wait_for(app, lambda: launched.ready, "the run goes on")
     window.join(str(launched.folder))
-    command = [*LIVE_SMLM, "view", "--connect", str(launched.folder)]
+    command = [*COMMAND, "view", "--connect", str(launched.folder)]
     with subprocess.Popen(command, start_new_session=True) as killed:
         wait_for(app, lambda: viewers(window) == 2, "both windows watch")
         os.killpg(killed.pid, signal.SIGKILL)
