@@ -4,9 +4,11 @@ Units are nm, photons, seconds, frames. The origin is the outer corner of
 pixel (0, 0); x along columns, y along rows, z away from the objective.
 """
 
+from live_smlm.core.actuator import Actuator
 from live_smlm.core.arrays import F32, F64, I16, I32, I64, AnyArray, Bool, RawPixels
 from live_smlm.core.camera import CameraModel
 from live_smlm.core.device import CPU, Device, read_device
+from live_smlm.core.drift import STILL, DriftCurve, drift_curve
 from live_smlm.core.engine import (
     Choosing,
     DeviceKind,
@@ -17,10 +19,10 @@ from live_smlm.core.engine import (
     envelope_in,
 )
 from live_smlm.core.errors import InputError, require
-from live_smlm.core.feedback import Actuator, Stop, StopRule
+from live_smlm.core.feedback import Stop, StopRule
 from live_smlm.core.frames import FrameBatch, RoiBatch
 from live_smlm.core.localizations import COLUMNS, Localizations, concatenate, empty, from_columns
-from live_smlm.core.metric import History, Metric, Sample
+from live_smlm.core.metric import Checkpoint, History
 from live_smlm.core.psf import PSF, PsfImage
 from live_smlm.core.reconstruction import Reconstruction
 from live_smlm.core.source import (
@@ -40,13 +42,16 @@ __all__ = [
     "I32",
     "I64",
     "PSF",
+    "STILL",
     "Actuator",
     "AnyArray",
     "Bool",
     "CameraModel",
+    "Checkpoint",
     "Choosing",
     "Device",
     "DeviceKind",
+    "DriftCurve",
     "Engine",
     "EngineContext",
     "EngineSpec",
@@ -56,12 +61,10 @@ __all__ = [
     "InputError",
     "LiveSource",
     "Localizations",
-    "Metric",
     "PsfImage",
     "RawPixels",
     "Reconstruction",
     "RoiBatch",
-    "Sample",
     "SourceFault",
     "SourceStatus",
     "Stop",
@@ -69,6 +72,7 @@ __all__ = [
     "StreamInfo",
     "concatenate",
     "described",
+    "drift_curve",
     "empty",
     "envelope_in",
     "from_columns",

@@ -1,4 +1,4 @@
-"""When to stop, and the hand on the microscope."""
+"""When to stop."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,13 +19,3 @@ class StopRule(Protocol):
 
     def __call__(self, history: History, /) -> Stop | None:
         """The decision, or None to go on."""
-
-
-class Actuator(Protocol):
-    """The handle feedback holds on the microscope."""
-
-    def stop(self, why: Stop) -> None:
-        """Ask the acquisition to end; idempotent, returns at once."""
-
-    def set(self, name: str, value: float) -> None:
-        """Set a device property (a laser, the exposure); returns at once."""

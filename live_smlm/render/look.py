@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from live_smlm.core import Localizations, require
+from live_smlm.core import STILL, DriftCurve, Localizations, require
 from live_smlm.render.accumulator import Drawing, Mode
 from live_smlm.render.chunks import KEPT, WIDE_NM
-from live_smlm.render.drift import STILL, Drift
 from live_smlm.render.filters import ALL, Filters
 from live_smlm.render.kernels import FARTHEST_SIGMAS, SIGMAS_DRAWN
 from live_smlm.render.values import PRECISION, columns_of
@@ -19,7 +18,7 @@ class Look:
     by: str | None = None
     """The value whose mean per pixel is to be known: `z`, `photons`, `precision`, …"""
     filters: Filters = ALL
-    drift: Drift = STILL
+    drift: DriftCurve = STILL
 
     def __post_init__(self) -> None:
         known = sorted(KEPT | {PRECISION})

@@ -15,9 +15,8 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from live_smlm.core import Localizations, from_columns
+from live_smlm.core import STILL, DriftCurve, Localizations, from_columns
 from live_smlm.render.chunks import CHUNK, KEPT, Closed, Columns, Open, Room, Runs, packed
-from live_smlm.render.drift import STILL, Drift
 from live_smlm.render.filters import ALL, Filters
 from live_smlm.render.locate import locate
 from live_smlm.render.viewport import EVERYWHERE, Rect
@@ -94,7 +93,7 @@ class MoleculeStore:
             return Mark(len(self._closed), self._open, rows, self._in_closed + rows)
 
     def inside(
-        self, rect: Rect, filters: Filters = ALL, drift: Drift = STILL
+        self, rect: Rect, filters: Filters = ALL, drift: DriftCurve = STILL
     ) -> Iterator[Localizations]:
         """The molecules that lie in a rectangle and pass, in batches; drift taken off."""
         for piece in self.pieces(rect, filters, drift):
@@ -105,7 +104,7 @@ class MoleculeStore:
         self,
         rect: Rect = EVERYWHERE,
         filters: Filters = ALL,
-        drift: Drift = STILL,
+        drift: DriftCurve = STILL,
         *,
         after: Mark = START,
         columns: AbstractSet[str] = KEPT,
@@ -166,7 +165,7 @@ def _unsorted(part: Open, begin: int, end: int, mark: Mark) -> _Stretch:
 
 
 def _located(
-    stretch: _Stretch, wanted: frozenset[str], rect: Rect, drift: Drift, *, reaching: bool
+    stretch: _Stretch, wanted: frozenset[str], rect: Rect, drift: DriftCurve, *, reaching: bool
 ) -> Columns:
     """The wanted columns of the rows that lie in the rectangle once drift is taken off."""
     columns, near, frames, _ = stretch

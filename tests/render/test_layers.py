@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from live_smlm.core import InputError, Localizations, from_columns
+from live_smlm.core import InputError, Localizations, drift_curve, from_columns
 from live_smlm.render import chunks
 from live_smlm.render.accumulator import CpuAccumulator, Drawing, Mode
 from live_smlm.render.choose import on_the_card
-from live_smlm.render.drift import drift_curve
 from live_smlm.render.filters import Filters
 from live_smlm.render.layer import Picture, draw
 from live_smlm.render.layers import Canvas

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from live_smlm.core import InputError, Localizations, from_columns
+from live_smlm.core import STILL, InputError, Localizations, drift_curve, from_columns
 from live_smlm.render import chunks
 from live_smlm.render.chunks import WIDE_NM
-from live_smlm.render.drift import STILL, drift_curve
 from live_smlm.render.filters import Filters
 from live_smlm.render.store import START, MoleculeStore
 from live_smlm.render.viewport import EVERYWHERE, Rect

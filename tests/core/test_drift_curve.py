@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from live_smlm.core import InputError, from_columns
-from live_smlm.render.drift import STILL, drift_curve
+from live_smlm.core import STILL, InputError, drift_curve, from_columns
 
 CURVE = drift_curve([10, 20, 40], [0, 100, 60], [5, 5, -15], [0, 10, 20])
 

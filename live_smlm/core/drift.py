@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from live_smlm.core import F32, F64, AnyArray, Localizations, require
+from live_smlm.core.arrays import F32, F64, AnyArray
+from live_smlm.core.errors import require
+from live_smlm.core.localizations import Localizations
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Drift:
+class DriftCurve:
     """Displacement of the sample at some frames, nm; rising frames, one value each per axis."""
 
     frame: F64
@@ -57,11 +59,13 @@ class Drift:
         return molecules.with_columns(**moved)
 
 
-def drift_curve(frame: ArrayLike, x: ArrayLike, y: ArrayLike, z: ArrayLike | None = None) -> Drift:
+def drift_curve(
+    frame: ArrayLike, x: ArrayLike, y: ArrayLike, z: ArrayLike | None = None
+) -> DriftCurve:
     """A drift from any columns of numbers; without z it lies in the plane."""
     across, along = np.asarray(x, np.float64), np.asarray(y, np.float64)
     depth = np.zeros_like(across) if z is None else np.asarray(z, np.float64)
-    return Drift(np.asarray(frame, np.float64), across, along, depth)
+    return DriftCurve(np.asarray(frame, np.float64), across, along, depth)
 
 
 STILL = drift_curve(np.zeros(1), np.zeros(1), np.zeros(1))
