@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import zmq
 
+from live_smlm.core import InputError
 from live_smlm.pipeline.chronicle import Chronicle
 from live_smlm.transport import viewing
 from live_smlm.transport.codec import Envelope, MalformedError, unpack
@@ -61,7 +62,7 @@ class Hand:
 
     token: str = field(repr=False)
     commands: Mapping[str, Callable[[str], None]]
-    """By name; each is given the reason."""
+    """By name; each is given the reason, or the order in words, and may refuse it (InputError)."""
     tell: Callable[[str, str], None]
     """An event, to everybody who watches."""
 
@@ -168,7 +169,10 @@ class Desk:
             why = f"command {command.what[:40]!r} is unknown; say one of {known}"
         else:  # told first: it may be the last that is
             self.hand.tell(f"{command.what} asked", said)
-            self.hand.commands[command.what](command.reason or "asked by a viewer")
+            try:
+                self.hand.commands[command.what](command.reason or "asked by a viewer")
+            except InputError as error:
+                return _refused("control", str(error))
             return Envelope("accepted")
         self._refusals += 1
         if self._refusals <= _MOST_REFUSALS:
