@@ -34,7 +34,7 @@ from live_smlm.core import (
 from live_smlm.pipeline.dispatcher import Overload
 from live_smlm.session import Outcome, RunPlan, Session
 from live_smlm.store.log import LocalizationLog
-from live_smlm.transport.viewing import LiveFrame
+from live_smlm.transport.viewing import Event, LiveFrame
 from live_smlm.view.follow import following
 
 SIDE, RATE_HZ = 512, 100.0
@@ -109,7 +109,7 @@ class Viewer:
         if not self.missed:
             self.missed, self.began_s = values["molecules"], time.monotonic()
 
-    def event(self, what: str, detail: str) -> None: ...
+    def event(self, event: Event) -> None: ...
 
     def frame(self, frame: LiveFrame) -> None: ...
 

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from live_smlm.metrics import series
+from live_smlm.store.json_text import seconds
 from live_smlm.store.log import records
 from live_smlm.store.record import Finish, read_events, read_run
 from live_smlm.store.run_folder import check_run
+from live_smlm.transport.viewing import Event
 from live_smlm.view.follow import Sink
 
 _EVERY = 50
@@ -68,8 +70,8 @@ class _Reading:
             self.sink.lost(f"{self.folder} cannot be read: {error}")
 
     def _read(self) -> None:
-        for event in read_events(self.folder):
-            self.sink.event(str(event.get("what", "")), str(event.get("detail", "")))
+        for event in map(_event, read_events(self.folder)):
+            self.sink.event(event)
         camera = self.record["camera"]
         rows, columns = camera["shape"]
         area_um2 = rows * columns * (camera["pixel_size_nm"] / 1000) ** 2
@@ -103,3 +105,8 @@ class _Reading:
             "series": series.newest(charts)["points"],
             **more,
         }
+
+
+def _event(said: Mapping[str, Any]) -> Event:
+    """A line of `events.jsonl` as viewers know events."""
+    return Event(str(said.get("what", "")), str(said.get("detail", "")), seconds(said["time"]))

@@ -2,10 +2,10 @@
 
 import threading
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
-from live_smlm.transport.viewing import MOST_TEXT, Happenings
+from live_smlm.transport.viewing import MOST_TEXT, Event, Happenings
 
 MOST_EVENTS = 1000
 _MOST_TEXT = 100_000
@@ -18,13 +18,14 @@ class Chronicle:
 
     count: int = 0
     """Events so far: the next one's number."""
-    _kept: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=MOST_EVENTS))
+    _kept: deque[Event] = field(default_factory=lambda: deque(maxlen=MOST_EVENTS))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, what: str, detail: str) -> int:
+    def add(self, event: Event) -> int:
         """Keep an event; its number."""
+        kept = replace(event, what=event.what[:MOST_TEXT], detail=event.detail[:MOST_TEXT])
         with self._lock:
-            self._kept.append((what[:MOST_TEXT], detail[:MOST_TEXT]))
+            self._kept.append(kept)
             self.count += 1
             return self.count - 1
 
@@ -34,6 +35,6 @@ class Chronicle:
             oldest = self.count - len(self._kept)
             begin = max(first, oldest)
             rest = list(self._kept)[begin - oldest :]
-        sizes = accumulate(len(what) + len(detail) for what, detail in rest)
+        sizes = accumulate(len(event.what) + len(event.detail) for event in rest)
         fitting = sum(size <= _MOST_TEXT for size in sizes)
         return Happenings(first=begin, events=tuple(rest[:fitting]))

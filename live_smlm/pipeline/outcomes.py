@@ -7,6 +7,9 @@ from typing import TypeAlias
 from live_smlm.core import F32, F64, I64, Localizations
 from live_smlm.pipeline.dispatcher import Chunk, Settled
 from live_smlm.transport.messages import Answer
+from live_smlm.transport.viewing import Event
+
+__all__ = ["Event", "Finished", "Localized", "Outcome", "localized"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +31,6 @@ class Localized:
     """That the engine and the witness took."""
     unwitnessed: str | None = None
     """Why the witness fell silent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something an operator would want to know."""
-
-    what: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,8 +62,7 @@ class Publisher:
 
     def event(self, event: Event) -> None:
         """Sent at once."""
-        number = self.chronicle.add(event.what, event.detail)
-        self._send(event_message(number, event.what, event.detail))
+        self._send(event_message(self.chronicle.add(event), event))
 
     def tick(self) -> None:
         """Send what has gathered, and the state, once a period."""

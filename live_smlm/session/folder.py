@@ -43,7 +43,7 @@ class _Scribe:
     def event(self, event: Event) -> None:
         """Into the event log."""
         try:
-            self.events.append(event.what, detail=event.detail)
+            self.events.append(event.what, event.at_s, detail=event.detail)
         except OSError:
             self.unwritten += 1
 

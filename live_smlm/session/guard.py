@@ -36,6 +36,8 @@ class Guard:
     tell: Callable[[Event], None] = lambda _: None
     """To everybody who watches the run."""
     seen: Seen = field(init=False)
+    _raised_s: dict[str, float] = field(default_factory=dict)
+    """When each alarm was raised that is, seconds since 1970."""
     _engine_s: float = 0.0
     _shadow_s: float = 0.0
 
@@ -68,8 +70,10 @@ class Guard:
         """Nothing to do."""
 
     def state(self) -> dict[str, Any]:
-        """The verdict as plain values, with the share of the lanes' time that the shadow took."""
-        said = self.seen.trust.as_dict()
+        """The verdict as plain values: since when, and the share of time that the shadow took."""
+        said, raised_s = self.seen.trust.as_dict(), dict(self._raised_s)
+        for alarm in said["alarms"]:
+            alarm["since_s"] = raised_s.get(alarm["name"])
         busy = self._engine_s + self._shadow_s
         share = {"shadow_share": round(self._shadow_s / busy, 4)} if busy else {}
         return {**said, "numbers": {**said["numbers"], **share}}
@@ -83,7 +87,10 @@ class Guard:
         known, now = {alarm.name for alarm in before}, {alarm.name for alarm in after}
         for alarm in after:
             if alarm.name not in known:
-                self.tell(Event("alarm", str(alarm)))
+                event = Event("alarm", str(alarm))
+                self._raised_s[alarm.name] = event.at_s
+                self.tell(event)
         for alarm in before:
             if alarm.name not in now:
+                self._raised_s.pop(alarm.name, None)
                 self.tell(Event("alarm over", alarm.name))

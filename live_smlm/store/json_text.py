@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
@@ -41,4 +42,14 @@ def several_lines(value: Any) -> str:
 
 def utc_now() -> str:
     """This moment, as ISO 8601 in UTC."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return utc(time.time())
+
+
+def utc(at_s: float) -> str:
+    """A moment in seconds since 1970, likewise."""
+    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds")
+
+
+def seconds(moment: str) -> float:
+    """Since 1970, of a moment as `utc` writes it."""
+    return datetime.fromisoformat(moment).timestamp()

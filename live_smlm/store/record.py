@@ -21,7 +21,7 @@ from typing import Any, Self
 from live_smlm.core import InputError, require
 from live_smlm.core.files import replacing
 from live_smlm.store.append_file import AppendFile
-from live_smlm.store.json_text import one_line, plain, several_lines, utc_now
+from live_smlm.store.json_text import one_line, plain, several_lines, utc, utc_now
 from live_smlm.store.run_folder import check_run, events_path, record_path
 
 EVERY_S = 2.0
@@ -179,10 +179,11 @@ class EventLog:
         self._file = AppendFile(self._path, keep=keep)
         return self
 
-    def append(self, what: str, **values: Any) -> None:
-        """Write an event with the time; on return it is with the operating system."""
+    def append(self, what: str, at_s: float | None = None, **values: Any) -> None:
+        """Write an event with its time, or now; on return it is with the operating system."""
         require(self._file is not None, f"{self._path} is not open; use it in a with statement")
-        line = one_line({"time": utc_now(), "what": what, **values})
+        moment = utc_now() if at_s is None else utc(at_s)
+        line = one_line({"time": moment, "what": what, **values})
         if self._file is not None:
             self._file.append(line)
 

@@ -6,6 +6,8 @@ asks the desk for just that. Requests carry a number, which the answer repeats.
 Every `read_*` refuses a message that is not of its kind or does not fit.
 """
 
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,12 +64,22 @@ class LiveFrame:
         require(self.binning >= 1, f"binning is {self.binning}; give at least 1")
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something an operator would want to know."""
+
+    what: str
+    detail: str
+    at_s: float = field(default_factory=time.time)
+    """When it happened: seconds since 1970, by the clock of the machine that says so."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happenings:
-    """Events `first`, `first + 1`, …, each what and detail."""
+    """Events in a row, the first with number `first`."""
 
     first: int
-    events: tuple[tuple[str, str], ...]
+    events: tuple[Event, ...]
 
     @property
     def stop(self) -> int:
@@ -127,28 +139,30 @@ def read_frame(message: Envelope) -> LiveFrame:
         raise MalformedError(f"frame cannot be read: {error}") from error
 
 
-def event_message(number: int, what: str, detail: str) -> Envelope:
+def event_message(number: int, event: Event) -> Envelope:
     """An event on the stream."""
-    return Envelope("event", {"number": number, "what": what, "detail": detail})
+    said = {"what": event.what, "detail": event.detail, "at_s": event.at_s}
+    return Envelope("event", {"number": number, **said})
 
 
 def read_event(message: Envelope) -> Happenings:
     """The event that travelled on the stream."""
     values = _of_kind(message, "event")
-    told = text(values.get("what")), text(values.get("detail"))
+    told = _event(*(values.get(name) for name in ("what", "detail", "at_s")))
     return Happenings(first=whole(values, "number"), events=(told,))
 
 
 def happenings_message(told: Happenings, **values: Any) -> Envelope:
     """Events as the desk's answer."""
-    return Envelope("events", {"first": told.first, "events": told.events, **values})
+    events = [(event.what, event.detail, event.at_s) for event in told.events]
+    return Envelope("events", {"first": told.first, "events": events, **values})
 
 
 def read_happenings(message: Envelope) -> Happenings:
     """The events that travelled as an answer."""
     values = _of_kind(message, "events")
     try:
-        events = tuple((text(what), text(detail)) for what, detail in values["events"])
+        events = tuple(_event(*one) for one in values["events"])
     except (KeyError, TypeError, ValueError) as error:
         raise MalformedError(f"events cannot be read: {error}") from error
     return Happenings(first=whole(values, "first"), events=events)
@@ -178,6 +192,12 @@ def whole(values: Mapping[str, Any], name: str) -> int:
 def text(value: object) -> str:
     """Words that travelled: one line that can be printed, of bounded length."""
     return " ".join("".join(c if c.isprintable() else " " for c in str(value)[:MOST_TEXT]).split())
+
+
+def _event(what: object, detail: object, at_s: object) -> Event:
+    if isinstance(at_s, bool) or not isinstance(at_s, int | float) or not 0 <= at_s < math.inf:
+        raise MalformedError(f"time is {str(at_s)[:40]!r}, not in seconds since 1970")
+    return Event(text(what), text(detail), float(at_s))
 
 
 def _of_kind(message: Envelope, kind: str) -> Mapping[str, Any]:

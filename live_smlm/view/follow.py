@@ -17,7 +17,7 @@ from live_smlm.core import Localizations
 from live_smlm.transport import viewing
 from live_smlm.transport.codec import Envelope, MalformedError
 from live_smlm.transport.endpoints import Keys, check_address, connected, receive, send
-from live_smlm.transport.viewing import Happenings, LiveFrame, Span
+from live_smlm.transport.viewing import Event, Happenings, LiveFrame, Span
 from live_smlm.view.follow_desk import Desk
 from live_smlm.view.follow_join import Joint
 from live_smlm.view.follow_series import Charts
@@ -49,7 +49,7 @@ class Sink(Protocol):
         `finished` is None, or a mapping of `finish` and `reason`.
         """
 
-    def event(self, what: str, detail: str) -> None:
+    def event(self, event: Event) -> None:
         """Something happened: those before our time first, each once, in order."""
 
     def frame(self, frame: LiveFrame) -> None:
@@ -196,8 +196,8 @@ class _Follower:
 
     def _tell(self, several: list[Happenings]) -> None:
         for told in several:
-            for what, detail in told.events:
-                self.sink.event(what, detail)
+            for event in told.events:
+                self.sink.event(event)
 
     def _ask(self, door: "zmq.Socket[bytes]") -> None:
         """Ask the desk for what is missing, one thing of a kind at a time."""
@@ -242,7 +242,8 @@ class _Follower:
     def _refused(self, kind: str, why: str) -> None:
         """Go on without it."""
         if kind == "history" and (span := self._spans.missing()) is not None:
-            self.sink.event("history missing", f"frames {span[0]} to {span[1] - 1}: {why}")
+            lacking = f"frames {span[0]} to {span[1] - 1}: {why}"
+            self.sink.event(Event("history missing", lacking))
             self._hand_on(self._spans.forgo(span[1]))
         elif kind == "events" and (events := self._events.missing()) is not None:
             self._tell(self._events.forgo(events[1]))

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from live_smlm.core import Localizations
+from live_smlm.transport.viewing import Event
 from live_smlm.view import news
 from live_smlm.view.follow import LiveFrame
-from live_smlm.view.news import News, Told
+from live_smlm.view.news import News
 
 Draw: TypeAlias = Callable[[Localizations], None]
 
@@ -49,10 +50,10 @@ class Inbox:
         with self._lock:
             self.news = news.with_state(self.news, values, time.time())
 
-    def event(self, what: str, detail: str) -> None:
+    def event(self, event: Event) -> None:
         """Something happened."""
         with self._lock:
-            self.news = news.with_event(self.news, Told(time.time(), what, detail))
+            self.news = news.with_event(self.news, event)
 
     def frame(self, frame: LiveFrame) -> None:
         """A camera frame; one that was not looked at yet is forgotten."""

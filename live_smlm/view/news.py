@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from live_smlm.transport.viewing import Event
+
 _MOST_EVENTS = 500
 COUNTS = ("captured", "localized", "deferred", "shed", "lost")
 
@@ -37,26 +39,17 @@ class Grade(Enum):
     ALARM = "alarm"
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """Something that happened, and when this window heard of it (seconds since 1970)."""
-
-    at_s: float
-    what: str
-    detail: str
-
-    @property
-    def grade(self) -> Grade:
-        """How much it wants attention."""
-        if self.what in {"alarm", "errored"} or "failed" in self.what:
-            return Grade.ALARM
-        calm = {"started", "completed", "stopped", "alarm over"}
-        return Grade.NEUTRAL if self.what in calm else Grade.CAUTION
+def grade_of(event: Event) -> Grade:
+    """How much an event wants attention."""
+    if event.what in {"alarm", "errored"} or "failed" in event.what:
+        return Grade.ALARM
+    calm = {"started", "completed", "stopped", "alarm over"}
+    return Grade.NEUTRAL if event.what in calm else Grade.CAUTION
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """An alarm that is raised: in words, and since when."""
+    """An alarm that is raised: in words, and since when (seconds since 1970)."""
 
     name: str
     words: str
@@ -74,7 +67,7 @@ class News:
     numbers: Mapping[str, Any] = field(default_factory=dict)
     """The newest state as the run tells it."""
     doubts: tuple[Doubt, ...] = ()
-    events: tuple[Told, ...] = ()
+    events: tuple[Event, ...] = ()
 
     @property
     def field_nm(self) -> tuple[float, float] | None:
@@ -128,14 +121,14 @@ def with_state(news: News, values: Mapping[str, Any], now_s: float) -> News:
     since = {doubt.name: doubt.since_s for doubt in news.doubts}
     raised = (values.get("trust") or {}).get("alarms", ())
     doubts = tuple(
-        Doubt(alarm["name"], _alarm_words(alarm), since.get(alarm["name"], now_s))
+        Doubt(alarm["name"], _alarm_words(alarm), _since(alarm, since.get(alarm["name"], now_s)))
         for alarm in raised
     )
     run = str(values.get("run") or news.run)
     return replace(news, phase=phase, why=why, run=run, numbers=dict(values), doubts=doubts)
 
 
-def with_event(news: News, event: Told) -> News:
+def with_event(news: News, event: Event) -> News:
     """After an event; the oldest of very many are forgotten."""
     return replace(news, events=(*news.events, event)[-_MOST_EVENTS:])
 
@@ -150,6 +143,11 @@ def with_loss(news: News, why: str) -> News:
 def _ending(ended: Mapping[str, Any]) -> str:
     finish, reason = ended.get("finish", "ended"), ended.get("reason", "")
     return f"{finish}: {reason}" if reason else str(finish)
+
+
+def _since(alarm: Mapping[str, Any], heard_s: float) -> float:
+    """When an alarm was raised; when it was first heard of, where the run does not say."""
+    return float(alarm.get("since_s") or heard_s)
 
 
 def _alarm_words(alarm: Mapping[str, Any]) -> str:

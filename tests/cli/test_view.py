@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from live_smlm.cli.view import joining
 from live_smlm.core import InputError, Localizations, concatenate
 from live_smlm.store.log import read_log
 from live_smlm.store.record import read_run, write_run
-from live_smlm.transport.viewing import LiveFrame
+from live_smlm.transport.viewing import Event, LiveFrame
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Ear:
 
     parts: list[Localizations] = field(default_factory=list)
     states: list[Mapping[str, Any]] = field(default_factory=list)
-    events: list[str] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -36,9 +37,8 @@ class Ear:
     def state(self, values: Mapping[str, Any]) -> None:
         self.states.append(values)
 
-    def event(self, what: str, detail: str) -> None:
-        assert isinstance(detail, str)
-        self.events.append(what)
+    def event(self, event: Event) -> None:
+        self.events.append(event)
 
     def frame(self, frame: LiveFrame) -> None:
         raise AssertionError(frame)
@@ -69,7 +69,10 @@ def test_a_run_that_has_ended_is_told_whole(folder: Path) -> None:
     assert last["finished"] == {"finish": "completed", "reason": "the source ended"}
     assert (last["captured"], last["localized"], last["shape"]) == (250, 250, [48, 48])
     assert len(last["series"]["frame"]) == len(last["series"]["photons"]) > 1
-    assert ear.events == ["started", "completed"]
+    assert [event.what for event in ear.events] == ["started", "completed"]
+    begun, ended = (datetime.fromisoformat(read_run(folder)[n]) for n in ("started", "ended"))
+    for event in ear.events:
+        assert abs(event.at_s - begun.timestamp()) < (ended - begun).total_seconds() + 1
     assert ear.why == ["completed: the source ended"]
 
 

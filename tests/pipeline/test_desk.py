@@ -21,6 +21,7 @@ from live_smlm.transport.codec import Envelope, pack
 from live_smlm.transport.endpoints import bound, connected, receive, send
 from live_smlm.transport.viewing import (
     Command,
+    Event,
     command_message,
     read_happenings,
     read_span,
@@ -68,7 +69,7 @@ def asked(door: "zmq.Socket[bytes]", message: Envelope) -> Envelope | None:
 def closed(tmp_path: Path) -> Iterator[Place]:
     """A desk that nobody serves yet."""
     chronicle = Chronicle()
-    chronicle.add("started", "a test")
+    chronicle.add(Event("started", "a test", 12.5))
     limits = {"largest": LARGEST_REQUEST, "queue": WAITING_ANSWERS}
     with (
         zmq.Context() as context,
@@ -106,7 +107,7 @@ def test_history_events_and_charts_are_answered(place: Place) -> None:
     assert page.molecules.frame.tolist() == list(range(8, 24))
     answer = place.ask(Envelope("events", {"first": 0}))
     assert answer is not None
-    assert read_happenings(answer).events == (("started", "a test"),)
+    assert read_happenings(answer).events == (Event("started", "a test", 12.5),)
     answer = place.ask(Envelope("series"))
     assert answer is not None
     assert answer.values["points"] == {}

@@ -93,11 +93,11 @@ def test_the_newest_events_are_remembered(monkeypatch: pytest.MonkeyPatch) -> No
     kept = Chronicle()
     assert kept.since(0).events == ()
     for n in range(chronicle.MOST_EVENTS + 200):
-        assert kept.add("event", str(n)) == n
+        assert kept.add(Event("event", str(n), float(n))) == n
     told = kept.since(0)
     assert (told.first, told.stop) == (200, kept.count)
-    assert told.events[0] == ("event", "200")
-    assert kept.since(told.stop - 1).events == (("event", str(told.stop - 1)),)
+    assert told.events[0] == Event("event", "200", 200.0)
+    assert [e.detail for e in kept.since(told.stop - 1).events] == [str(told.stop - 1)]
     assert kept.since(10**6).events == ()
     monkeypatch.setattr(chronicle, "_MOST_TEXT", 100)
     assert 1 < len(kept.since(0).events) < 20

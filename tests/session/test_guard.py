@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -305,4 +306,5 @@ def test_the_record_of_a_run_tells_of_its_alarms(tmp_path: Path) -> None:
     assert (alarm["name"], alarm["low"], alarm["high"]) == ("width", -0.06, 0.06)
     assert "focus" in alarm["cure"]
     events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
-    assert any(e["what"] == "alarm" and "wider than the PSF" in e["detail"] for e in events)
+    (raised,) = (e for e in events if e["what"] == "alarm" and "wider than" in e["detail"])
+    assert abs(alarm["since_s"] - datetime.fromisoformat(raised["time"]).timestamp()) < 0.01

@@ -28,7 +28,7 @@ from live_smlm.session.sources import opened
 from live_smlm.store.log import LocalizationLog, read_log
 from live_smlm.store.record import read_events, read_run
 from live_smlm.transport.endpoints import make_keys, read_keys
-from live_smlm.transport.viewing import LiveFrame
+from live_smlm.transport.viewing import Event, LiveFrame
 from live_smlm.view.follow import following
 
 COMMAND = Path(sys.executable).with_name("live-smlm")
@@ -42,7 +42,7 @@ from live_smlm.view.follow import following
 class Viewer:
     def molecules(self, molecules): print(len(molecules), flush=True)
     def state(self, values): pass
-    def event(self, what, detail): pass
+    def event(self, event): pass
     def frame(self, frame): pass
     def lost(self, why): pass
 
@@ -67,9 +67,8 @@ class Ear:
     def state(self, values: Mapping[str, Any]) -> None:
         self.newest = values
 
-    def event(self, what: str, detail: str) -> None:
-        del detail
-        self.events.append(what)
+    def event(self, event: Event) -> None:
+        self.events.append(event.what)
 
     def frame(self, frame: LiveFrame) -> None:
         self.frames.append(frame)

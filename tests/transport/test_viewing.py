@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from live_smlm.core import InputError, Localizations, from_columns
 from live_smlm.transport import viewing
 from live_smlm.transport.codec import Envelope, MalformedError, pack, unpack
-from live_smlm.transport.viewing import Command, Happenings, LiveFrame, Span
+from live_smlm.transport.viewing import Command, Event, Happenings, LiveFrame, Span
 
 READERS: tuple[tuple[str, Callable[[Envelope], Any]], ...] = (
     ("localizations", viewing.read_span),
@@ -53,10 +53,18 @@ def test_frames_travel_with_their_molecules() -> None:
 
 
 def test_events_travel_by_number() -> None:
-    one = viewing.read_event(travelled(viewing.event_message(5, "alarm", "width is 1.2")))
-    assert (one.first, one.stop, one.events) == (5, 6, (("alarm", "width is 1.2"),))
-    told = Happenings(first=5, events=(("a", "b"), ("c", "d")))
+    event = Event("alarm", "width is 1.2", 1_763_700_000.125)
+    one = viewing.read_event(travelled(viewing.event_message(5, event)))
+    assert (one.first, one.stop, one.events) == (5, 6, (event,))
+    told = Happenings(first=5, events=(Event("a", "b", 0.5), Event("c", "d", 7.0)))
     assert viewing.read_happenings(travelled(viewing.happenings_message(told))) == told
+
+
+@pytest.mark.parametrize("at_s", [None, "now", True, -1.0, float("inf"), float("nan")])
+def test_an_event_without_a_time_is_refused(at_s: Any) -> None:
+    said = {"number": 0, "what": "alarm", "detail": "", "at_s": at_s}
+    with pytest.raises(MalformedError, match="seconds since 1970"):
+        viewing.read_event(Envelope("event", said))
 
 
 def test_commands_travel_in_one_line_of_bounded_length() -> None:
@@ -100,7 +108,7 @@ PLAIN = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
     max_leaves=6,
 )
-NAMES = ("first", "stop", "number", "binning", "pixel_size_nm", "events", "what", "token")
+NAMES = ("first", "stop", "number", "binning", "pixel_size_nm", "events", "what", "at_s", "token")
 ARRAYS = st.sampled_from(
     [np.zeros(2), np.zeros((2, 2)), np.zeros(3, np.int64), np.zeros((2, 2), np.uint16)]
 )

@@ -39,6 +39,7 @@ class Ear:
     parts: list[Localizations] = field(default_factory=list)
     states: list[Mapping[str, Any]] = field(default_factory=list)
     events: list[tuple[str, str]] = field(default_factory=list)
+    times_s: list[float] = field(default_factory=list)
     frames: list[LiveFrame] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
     slow: Callable[[], None] = lambda: None
@@ -50,8 +51,9 @@ class Ear:
     def state(self, values: Mapping[str, Any]) -> None:
         self.states.append(values)
 
-    def event(self, what: str, detail: str) -> None:
-        self.events.append((what, detail))
+    def event(self, event: Event) -> None:
+        self.events.append((event.what, event.detail))
+        self.times_s.append(event.at_s)
 
     def frame(self, frame: LiveFrame) -> None:
         self.frames.append(frame)
@@ -103,7 +105,8 @@ class Stage:
         self.publisher.finish()
 
     def tell(self, what: str) -> None:
-        self.publisher.event(Event(what, str(self.publisher.chronicle.count)))
+        number = self.publisher.chronicle.count
+        self.publisher.event(Event(what, str(number), 1e9 + number))
 
     @contextlib.contextmanager
     def unheard(self) -> Iterator[None]:
@@ -209,6 +212,7 @@ def test_who_comes_late_has_all(stage: Stage, tmp_path: Path) -> None:
         until(lambda: ear.why)
     assert_complete(ear, tmp_path)
     assert ear.events == [("early", "0"), ("late", "1")]
+    assert ear.times_s == [1e9, 1e9 + 1]  # when it happened, not when it was heard
     assert ear.states[-1]["series"] == series.newest(stage.charts)["points"]
 
 

@@ -1,7 +1,8 @@
 from typing import Any
 
+from live_smlm.transport.viewing import Event
 from live_smlm.view import news
-from live_smlm.view.news import Grade, News, Phase, Told
+from live_smlm.view.news import Grade, News, Phase, grade_of
 
 STATE: dict[str, Any] = {
     "run": "2026-11-21_glint",
@@ -48,6 +49,9 @@ def test_an_alarm_is_told_in_words_since_it_was_raised_and_goes() -> None:
     told = news.with_state(News(), raised, 10.0)
     told = news.with_state(told, raised, 20.0)
     assert told.doubts[0].since_s == 10.0
+    known = {**ALARM, "since_s": 4.0}  # who comes late is told since when
+    late = news.with_state(News(), {**raised, "trust": {"alarms": [known]}}, 10.0)
+    assert late.doubts[0].since_s == 4.0
     assert told.trust == (Grade.ALARM, "width is 1.15, allowed at most 1.06: focus")
     assert news.with_state(told, STATE, 30.0).doubts == ()
 
@@ -61,8 +65,9 @@ def test_a_run_that_tells_little_is_shown_all_the_same() -> None:
 def test_events_are_kept_in_order_and_not_without_end() -> None:
     told = News()
     for number in range(1200):
-        told = news.with_event(told, Told(float(number), "shed", str(number)))
+        told = news.with_event(told, Event("shed", str(number), float(number)))
     assert len(told.events) < 1200
     assert told.events[-1].detail == "1199"
-    grades = [Told(0, what, "").grade for what in ("alarm", "started", "shed", "store failed")]
+    words = ("alarm", "started", "shed", "store failed")
+    grades = [grade_of(Event(what, "")) for what in words]
     assert grades == [Grade.ALARM, Grade.NEUTRAL, Grade.CAUTION, Grade.ALARM]

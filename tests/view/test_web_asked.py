@@ -13,8 +13,8 @@ from live_smlm.render.accumulator import Mode
 from live_smlm.render.colour import COLORMAPS
 from live_smlm.testing.browser import pixels
 from live_smlm.testing.told_run import STATE
+from live_smlm.transport.viewing import Event
 from live_smlm.view import news
-from live_smlm.view.news import Told
 from live_smlm.view.web import asked, page
 from live_smlm.view.web.guest import Guard, is_loopback
 from live_smlm.view.web.report import report, tag_of
@@ -125,7 +125,7 @@ def test_loopback_is_known() -> None:
 
 def told(**changes: Any) -> dict[str, Any]:
     run = news.with_state(news.joining("a-run"), {**STATE, **changes}, 10.0)
-    run = news.with_event(run, Told(12.0, "alarm", "the focus <drifts>"))
+    run = news.with_event(run, Event("alarm", "the focus <drifts>", 12.0))
     return dict(json.loads(report(run, control=False)))
 
 
@@ -140,7 +140,11 @@ def test_a_page_is_told_numbers_alarms_events_and_charts() -> None:
     words = "width is 1.3, allowed at least 0.9 and at most 1.1: refocus"
     assert said["alarms"] == [{"words": words, "since_s": 10.0}]
     assert said["trust"] == {"grade": "alarm", "words": words}
-    assert (said["events"][0]["what"], said["events"][0]["grade"]) == ("alarm", "alarm")
+    assert [said["events"][0][name] for name in ("what", "grade", "at_s")] == [
+        "alarm",
+        "alarm",
+        12.0,
+    ]
     assert [chart["name"] for chart in said["charts"]] == ["photons"]
     assert said["charts"][0]["values"] == [900.0, None, None]
 

@@ -19,6 +19,7 @@ from live_smlm.cli.view import COMMAND
 from live_smlm.store.record import read_run
 from live_smlm.testing.browser import Browser, browser, pixels
 from live_smlm.testing.told_run import ToldRun, lines
+from live_smlm.transport.viewing import Event
 from live_smlm.view.web.guest import Guard
 from live_smlm.view.web.server import serving
 
@@ -123,7 +124,7 @@ def test_alarms_stand_out_and_a_server_that_has_gone_is_told() -> None:
     alarm = {"name": "width", "value": 1.3, "low": 0.9, "high": 1.1, "cure": "refocus"}
     series = {"frame": [60, 120, 180, 240], "photons": [900.0, None, 800.0, 700.0]}
     told.state(trust={"verdict": "alarm", "alarms": [alarm], "shadow": ""}, series=series, lost=3)
-    told.say(lambda sink: sink.event("alarm", "<b>width</b> is 1.3"))
+    told.say(lambda sink: sink.event(Event("alarm", "<b>width</b> is 1.3")))
     told.molecules(lines(200.0))
     with browser() as page:
         with serving(told.join, "a-run", "127.0.0.1", 0, Guard()) as server:

@@ -12,6 +12,7 @@ import tifffile
 from live_smlm.core import AnyArray, InputError
 from live_smlm.testing.screen import Hands, seen, spend, wait_for
 from live_smlm.testing.told_run import ToldRun, lines
+from live_smlm.transport.viewing import Event
 from live_smlm.view.follow import Sink
 from live_smlm.view.link import Control
 from live_smlm.view.news import Phase
@@ -248,7 +249,7 @@ def test_an_alarm_is_told_in_words_and_red(
 ) -> None:
     trust = {"verdict": "alarm", "alarms": [ALARM], "shadow": ""}
     run.state(trust=trust, lost=3)
-    run.say(lambda sink: sink.event("alarm", "width is 1.15"))
+    run.say(lambda sink: sink.event(Event("alarm", "width is 1.15", 1e9)))
     wait_for(app, lambda: window.presenter.news.doubts, "there is an alarm")
     spend(app, 0.2)
     assert window.strip._trust.toolTip() == "width is 1.15, allowed at most 1.06: focus"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from live_smlm.view.lines import about, curve, known
-from live_smlm.view.news import News
+from live_smlm.view.news import News, grade_of
 
 _MOST_POINTS = 240
 _MOST_EVENTS = 60
@@ -32,7 +32,7 @@ def report(news: News, *, control: bool) -> bytes:
         "trust": {"grade": grade.value, "words": words},
         "alarms": [{"words": doubt.words, "since_s": doubt.since_s} for doubt in news.doubts],
         "events": [
-            {"at_s": e.at_s, "what": e.what, "detail": e.detail, "grade": e.grade.value}
+            {"at_s": e.at_s, "what": e.what, "detail": e.detail, "grade": grade_of(e).value}
             for e in news.events[-_MOST_EVENTS:]
         ],
         "charts": _charts(numbers.get("series") or {}),
