@@ -1,7 +1,8 @@
 """What lies where in the folder of a run; this module alone knows the names.
 
 `localizations-*.arrows` is the log (`store.log`), `run.json` and
-`events.jsonl` the record (`store.record`), `raw` the movie (`store.raw`).
+`events.jsonl` the record (`store.record`), `quality.json` and `quality.jsonl` how good
+it was (`store.quality`), `raw` the movie (`store.raw`).
 """
 
 from datetime import datetime
@@ -36,6 +37,21 @@ def picture_path(folder: Path) -> Path:
 def snapshot_path(folder: Path) -> Path:
     """The picture so far, while the run goes on."""
     return folder / "snapshot.png"
+
+
+def history_path(folder: Path) -> Path:
+    """The metrics, look by look."""
+    return folder / "quality.jsonl"
+
+
+def quality_path(folder: Path) -> Path:
+    """The metrics at last, with the curve of drift."""
+    return folder / "quality.json"
+
+
+def report_path(folder: Path) -> Path:
+    """The run on one page."""
+    return folder / "report.html"
 
 
 def desk_path(folder: Path) -> Path:
