@@ -1,9 +1,12 @@
 """Which accumulator draws: the graphics card's where it is real and adds floats exactly.
 
 Drivers differ in whether they add to float textures, and in how exactly; so
-the card is tried before it is believed.
+the card is tried before it is believed. The environment may decide instead:
+`LIVE_SMLM_DRAWS=processor` never tries a card whose driver breaks, and `=card`
+tries even a renderer that is known as software.
 """
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +19,7 @@ from live_smlm.render.viewport import Viewport
 _SOFTWARE = ("llvmpipe", "softpipe", "swiftshader", "swrast", "software", "microsoft basic render")
 """Renderers that are processors: slower at this than compiled code."""
 _TRIAL = 3000
+ENVIRONMENT = "LIVE_SMLM_DRAWS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +28,27 @@ class Choice:
 
     make: MakeAccumulator
     why: str
+    failed: bool = False
+    """Whether a card did draw, and then broke down."""
+
+    @property
+    def by_card(self) -> bool:
+        """Whether it is to be drawn on the thread of the OpenGL context."""
+        return self.make is not on_the_processor
 
 
 def choose() -> Choice:
     """For the OpenGL context that is current; without one, the processor."""
+    wish = os.environ.get(ENVIRONMENT, "")
+    if wish == "processor":
+        return Choice(on_the_processor, f"the processor draws: {ENVIRONMENT} says so")
     try:
         from live_smlm.render.gpu import renderer  # noqa: PLC0415 - heavy, and may be absent
 
         who = renderer()
     except Exception as error:  # noqa: BLE001 - whatever a driver does, pictures are drawn
         return Choice(on_the_processor, f"the processor draws: no OpenGL here ({error})")
-    if any(name in who.lower() for name in _SOFTWARE):
+    if wish != "card" and any(name in who.lower() for name in _SOFTWARE):
         return Choice(on_the_processor, f"the processor draws: {who} is software itself")
     complaint = trial(on_the_card)
     if complaint:

@@ -6,10 +6,12 @@ sprites, it may be of any size and is not culled with its middle. Row r of the
 picture is row r of the texture from below, so nothing is turned over between.
 """
 
+import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from vispy import app, gloo
@@ -28,6 +30,8 @@ from live_smlm.render.kernels import LEAST_SIGMA_PIXELS, SIGMAS_DRAWN, normal_qu
 from live_smlm.render.viewport import Viewport
 
 _FORMATS = {1: ("red", "r32f"), 2: ("rg", "rg32f")}
+_READ = {1: 0x1903, 2: 0x8227}
+"""GL_RED and GL_RG: vispy itself reads four planes only, and turns them over."""
 
 
 @contextmanager
@@ -62,6 +66,24 @@ def largest_side() -> int:
     return int(gloo.gl.glGetParameter(gloo.gl.GL_MAX_TEXTURE_SIZE))
 
 
+class _Brush:
+    """The program of a context, made once: a card compiles it for longer than it draws."""
+
+    def __init__(self) -> None:
+        self.quads = gloo.VertexBuffer(quads(1))
+        self.program = gloo.Program(VERTEX, FRAGMENT)
+        self.program.bind(self.quads)
+
+
+_BRUSHES: WeakKeyDictionary[Any, _Brush] = WeakKeyDictionary()
+
+
+def _brush_of(canvas: Any) -> _Brush:
+    if canvas not in _BRUSHES:
+        _BRUSHES[canvas] = _Brush()
+    return _BRUSHES[canvas]
+
+
 class GpuAccumulator:
     """See `Accumulator` and the module."""
 
@@ -88,10 +110,7 @@ class GpuAccumulator:
         shape = (*viewport.shape, self._planes)
         self._texture = gloo.Texture2D(shape, format=short, internalformat=long)
         self._target = gloo.FrameBuffer(color=self._texture)
-        self._program = gloo.Program(VERTEX, FRAGMENT)
-        self._program["u_shape"] = (float(viewport.shape[1]), float(viewport.shape[0]))
-        self._quads = gloo.VertexBuffer(quads(1))
-        self._program.bind(self._quads)
+        self._brush = _brush_of(self._canvas)
         self.reset()
 
     def add(self, molecules: Localizations, weights: F32 | None = None) -> None:
@@ -122,27 +141,35 @@ class GpuAccumulator:
     def sums(self) -> F32:
         """See `Accumulator`."""
         rows, columns = self.viewport.shape
-        self._canvas.set_current()
+        pixels = np.empty((rows, columns, self._planes), np.float32)
+        self._make_current()
         with self._target:
-            pixels = gloo.read_pixels((0, 0, columns, rows), out_type="float")
-        upwards = pixels[::-1, :, : self._planes]  # vispy has turned it over
-        return np.ascontiguousarray(np.moveaxis(upwards, 2, 0))
+            self._canvas.context.flush_commands()
+            _read_into(pixels)
+        gloo.gl.check_error("reading the sums")
+        return np.ascontiguousarray(np.moveaxis(pixels, 2, 0))
 
     def start(self, sums: F32) -> None:
         """See `Accumulator`."""
         check_sums(sums, (self._planes, *self.viewport.shape))
-        self._canvas.set_current()
+        self._make_current()
         self._texture.set_data(np.ascontiguousarray(np.moveaxis(sums, 0, 2), np.float32))
         self._added = 0
 
     def reset(self) -> None:
         """See `Accumulator`."""
-        self._canvas.set_current()
+        self._make_current()
         with self._target:
             gloo.clear(color=(0, 0, 0, 0))
         # A later size of the texture would silently supersede this one while it waits.
         self._canvas.context.flush_commands()
         self._added = 0
+
+    def _make_current(self) -> None:
+        """Draw here, and answer for own errors only."""
+        self._canvas.set_current()
+        while gloo.gl.glGetError() != gloo.gl.GL_NO_ERROR:
+            pass
 
     def _scattered(self, molecules: Localizations, amounts: F32) -> tuple[F32, F32, F32]:
         """The points of molecules, as the processor scatters them."""
@@ -166,7 +193,7 @@ class GpuAccumulator:
         shape = np.array(self.viewport.shape[::-1])
         near = (place >= -reach) & (place < shape + reach) & np.isfinite(reach)
         seen = np.flatnonzero(near.all(axis=1) & np.isfinite(amounts).all(axis=1))
-        self._canvas.set_current()
+        self._make_current()
         rows, columns = self.viewport.shape
         with self._target:
             gloo.set_viewport(0, 0, columns, rows)
@@ -180,5 +207,21 @@ class GpuAccumulator:
             )
             for first in range(0, len(seen), BLOCK):
                 part: AnyArray = seen[first : first + BLOCK]
-                self._quads.set_data(quads(len(part), place[part], sigma[part], amounts[part]))
-                self._program.draw("triangles", gloo.IndexBuffer(indices(len(part))))
+                corners = quads(len(part), place[part], sigma[part], amounts[part])
+                self._brush.quads.set_data(corners)
+                program = self._brush.program
+                program["u_shape"] = (float(columns), float(rows))
+                program.draw("triangles", gloo.IndexBuffer(indices(len(part))))
+            self._canvas.context.flush_commands()
+        gloo.gl.check_error("adding molecules")
+
+
+def _read_into(pixels: F32) -> None:
+    """The current target's floats, row by row from below."""
+    rows, columns, planes = pixels.shape
+    gl = gloo.gl
+    gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
+    kinds = (ctypes.c_int,) * 4 + (ctypes.c_uint,) * 2 + (ctypes.c_void_p,)
+    read = gl.gl2._get_gl_func("glReadPixels", None, kinds)  # noqa: SLF001 - see _READ
+    read(0, 0, columns, rows, _READ[planes], gl.GL_FLOAT, pixels.ctypes.data)
+    gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 4)

@@ -106,6 +106,21 @@ class Canvas:
         require(not self._own_thread, "this canvas draws on its own thread; do not step it")
         return self._painter.step(seconds) == IDLE
 
+    @property
+    def own_thread(self) -> bool:
+        """Whether it draws by itself; otherwise it is to be stepped."""
+        return self._own_thread
+
+    def turn_to_the_processor(self) -> None:
+        """On a canvas without a thread: draw all that was added anew, on a thread of its own.
+
+        For when the card has failed in the middle. The pictures before stay until then.
+        """
+        require(not self._own_thread, "this canvas is the processor's already")
+        self._painter.draw_windows_with(on_the_processor)
+        self._own_thread = True
+        self.__enter__()
+
     def settle(self, timeout_s: float) -> bool:
         """Wait until all that was added and asked for so far is shown; False where it is not."""
         end = time.monotonic() + timeout_s

@@ -91,6 +91,11 @@ class Painter:
             old_look, old_viewport = self._wanted
             self._wanted = (look or old_look, viewport or old_viewport)
 
+    def draw_windows_with(self, make: MakeAccumulator) -> None:
+        """Begin the window anew on another accumulator; its picture stays until it is drawn."""
+        self._make = make
+        self._window = self._next_window = None
+
     def picture(self) -> Picture | None:
         """The newest picture of a window; of the one wanted, or of one before."""
         return self._picture

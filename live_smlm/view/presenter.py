@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from live_smlm.render.choose import Choice
 from live_smlm.render.layer import Picture
 from live_smlm.render.layers import Canvas
 from live_smlm.render.look import Look
+from live_smlm.render.painter import on_the_processor
 from live_smlm.render.viewport import Rect
 from live_smlm.view import news
 from live_smlm.view.follow import LiveFrame
@@ -28,6 +30,8 @@ from live_smlm.view.tone import Shading
 _TONED_S = 0.25
 """Least time between two looks at a picture's brightness."""
 _ANY_SIZE = (600, 800)
+_STEP_S = 0.006
+"""Of a drawing's time, for molecules where a card adds them up on this thread."""
 
 
 @dataclass(slots=True)
@@ -57,6 +61,10 @@ class Presenter:
     near: Picture | None = None
     far: Picture | None = None
     shading: Shading | None = None
+    drawer: Callable[[], Choice | None] = lambda: Choice(on_the_processor, "the processor draws")
+    """Who adds molecules up; None as long as that is not known."""
+    choice: Choice | None = None
+    """Who does, once there is something to draw."""
     _inbox: Inbox = field(default_factory=Inbox)
     _canvas: Canvas | None = None
     _held: ExitStack = field(default_factory=ExitStack)
@@ -121,6 +129,7 @@ class Presenter:
     def tick(self) -> Fresh:
         """What is new."""
         self._open_canvas()
+        self._draw()
         if self._inbox.columns != self._columns:
             self._columns = self._inbox.columns
             self._ask_look()
@@ -143,13 +152,27 @@ class Presenter:
     def _open_canvas(self) -> None:
         """Begin to draw once it is known how large the field is."""
         size_nm = self.news.field_nm
-        if self._canvas is not None or size_nm is None:
+        if self._canvas is not None or size_nm is None or (choice := self.drawer()) is None:
             return
-        rect = Rect(0.0, 0.0, *size_nm)
-        self._canvas = self._held.enter_context(Canvas(self.look[0], field=rect))
+        self.choice, rect = choice, Rect(0.0, 0.0, *size_nm)
+        own_thread = not choice.by_card
+        canvas = Canvas(self.look[0], field=rect, make=choice.make, own_thread=own_thread)
+        self._canvas = self._held.enter_context(canvas)
         self._inbox.draw_into(self._canvas.add)
         self.hand = Hand(sight=fitted(size_nm, self._size))
         self._ask_place()
+
+    def _draw(self) -> None:
+        """Let a card add up what came; where it fails, the processor takes over for good."""
+        if self._canvas is None or self._canvas.own_thread:
+            return
+        try:
+            self._canvas.step(_STEP_S)
+        except Exception as error:  # noqa: BLE001 - whatever a driver does, pictures are drawn
+            why = f"the processor draws: the graphics card failed ({error})"
+            instead = self.choice = Choice(on_the_processor, why, failed=True)
+            self.drawer = lambda: instead
+            self._canvas.turn_to_the_processor()
 
     @property
     def look(self) -> tuple[Look, str]:

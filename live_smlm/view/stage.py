@@ -30,6 +30,7 @@ class Stage:
         self._presenter = presenter
         self._mapped_s, self._map_is_old = 0.0, False
         self.surface = Surface(self.steer, self._resized)
+        presenter.drawer = self.surface.drawer
 
     def steer(self, change: Callable[[Hand], Hand]) -> None:
         """Mouse or keys; seen at once, not with the next picture."""

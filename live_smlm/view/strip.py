@@ -5,6 +5,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
+from live_smlm.render.choose import Choice
 from live_smlm.view import theme
 from live_smlm.view.news import Grade, News
 from live_smlm.view.parts import Elided, Number, label, paint_grade
@@ -34,12 +35,14 @@ class Strip(QFrame):
         self._molecules = Number("molecules", "Molecules found so far")
         self._rate = Number("frames/s", "Frames per second since the start")
         self._lag = Number("lag p99, ms", "From capture to localized, 99 of 100 frames")
+        self._drawn_by = Number("draws", "")
         for number in self._counts.values():
             row.addWidget(number)
         row.addWidget(_rule())
         for number in (self._molecules, self._rate, self._lag):
             row.addWidget(number)
         row.addWidget(self._camera_buffer())
+        row.addWidget(self._drawn_by)
         row.addWidget(_rule())
         row.addWidget(self._verdict(), 1)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -56,6 +59,13 @@ class Strip(QFrame):
         self._lag.tell("-" if lag is None else f"{lag:.0f}")
         self._tell_buffer(numbers.get("camera_fill"))
         self._tell_trust(news)
+
+    def tell_drawer(self, choice: Choice | None) -> None:
+        """Who adds the picture's molecules up; why, where the mouse points at it."""
+        if choice is not None:
+            who = "card" if choice.by_card else "processor"
+            self._drawn_by.tell(who, Grade.CAUTION if choice.failed else None)
+            self._drawn_by.setToolTip(choice.why)
 
     def _camera_buffer(self) -> QWidget:
         box = QWidget()

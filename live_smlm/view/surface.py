@@ -23,6 +23,7 @@ from PySide6.QtWidgets import QWidget
 from vispy.scene import SceneCanvas
 
 from live_smlm.core import F64
+from live_smlm.render.choose import Choice, choose
 from live_smlm.render.colour import Rgb
 from live_smlm.render.layer import Picture
 from live_smlm.view import paint, theme
@@ -79,6 +80,7 @@ class Surface(QWidget):
         self._picture = PictureNode(
             (ground.redF(), ground.greenF(), ground.blueF()), parent=self.canvas.scene
         )
+        self._choice: Choice | None = None
         self.glass = _Glass(self)
         self.setMinimumSize(QSize(320, 240))
 
@@ -86,6 +88,13 @@ class Surface(QWidget):
     def points(self) -> tuple[int, int]:
         """Rows and columns, in points."""
         return self.height(), self.width()
+
+    def drawer(self) -> Choice | None:
+        """Who adds molecules up here; None until the widget has an OpenGL context."""
+        if self._choice is None and self.canvas.native.isValid():
+            self.canvas.set_current()
+            self._choice = choose()
+        return self._choice
 
     def upload(self, name: str, picture: Picture) -> None:
         """A new picture of the layer `near` or `far`."""

@@ -253,6 +253,7 @@ class Window(QMainWindow):
         news, link = self.presenter.news, self.presenter.link
         self.header.tell(news, in_control=link.in_control, asking=link.asking)
         self.strip.tell(news)
+        self.strip.tell_drawer(self.presenter.choice)
         self.events.tell(news)
 
     def _chart(self) -> None:

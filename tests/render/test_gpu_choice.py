@@ -34,6 +34,16 @@ def test_a_card_that_adds_floats_draws(monkeypatch: pytest.MonkeyPatch) -> None:
             accumulator(VIEW)
 
 
+def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    with opengl():
+        monkeypatch.setenv(choose.ENVIRONMENT, "card")
+        assert choose.choose().by_card
+        monkeypatch.setenv(choose.ENVIRONMENT, "processor")
+        chosen = choose.choose()
+    assert not chosen.by_card
+    assert chosen.why == "the processor draws: LIVE_SMLM_DRAWS says so"
+
+
 def test_a_card_of_half_floats_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     halves = {1: ("red", "r16f")}
     monkeypatch.setattr(choose, "_SOFTWARE", ())
