@@ -19,6 +19,7 @@ from live_smlm.cli import (
     localize,
     recover,
     render,
+    report,
     run,
     score,
     settings,
@@ -48,6 +49,7 @@ app.command("keys")(worker.keys)
 app.command("convert")(convert.convert)
 app.command("info")(convert.info)
 app.command("render")(render.render)
+app.command("report")(report.report)
 app.command("view")(view.view)
 app.command("watch")(watch.watch)
 app.command("web")(web.web)

@@ -59,9 +59,14 @@ def page(told: Told, plots: Mapping[str, bytes]) -> str:
 def _head(told: Told) -> str:
     said = told.record
     simulated = " (simulated)" if said.get("simulated") else ""
-    when = " to ".join(str(said[key]) for key in ("started", "ended") if said.get(key))
+    when = " to ".join(_moment(said[key]) for key in ("started", "ended") if said.get(key))
     line = f"{said.get('engine', '?')} on {said.get('source', '?')}{simulated}, {when}"
     return f'<h1>{escape(told.name)}</h1>\n<p class="muted">{escape(line)}</p>'
+
+
+def _moment(text: Any) -> str:
+    """A time of the record, to the second."""
+    return str(text).partition(".")[0].replace("T", " ") + " UTC"
 
 
 def _verdict(told: Told) -> str:
@@ -106,7 +111,7 @@ def _decisions(told: Told) -> str:
     if not made:
         return ""
     rows = [
-        (str(event.get("time", "")), str(event["what"]), str(event.get("detail", "")))
+        (_moment(event.get("time", "")), str(event["what"]), str(event.get("detail", "")))
         for event in made[-_MOST_DECISIONS:]
     ]
     left = len(made) - len(rows)
