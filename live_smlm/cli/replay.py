@@ -89,7 +89,7 @@ class _Reading:
         ended = {"finish": self.record["finish"], "reason": self.record["reason"]}
         if ended["finish"] == Finish.RUNNING.value:  # though nobody holds its log
             ended = {"finish": "cut off", "reason": "its process was killed before the end"}
-        self.sink.state(self._state(charts, {"finished": ended}))
+        self.sink.state(self._state(series.ended(charts), {"finished": ended}))
         self.sink.lost(f"{ended['finish']}: {ended['reason']}")
 
     def _state(self, charts: series.Series, more: Mapping[str, Any]) -> dict[str, Any]:

@@ -118,6 +118,13 @@ def fold(series: Series, item: Part) -> Series:
     return replace(series, points=points, merges=merges, parts=())
 
 
+def ended(series: Series) -> Series:
+    """When no more will come: the frames after the last full block are a point too."""
+    if not series.parts:
+        return series
+    return replace(series, points=(*series.points, _point(series.parts, series.scale)), parts=())
+
+
 def newest(series: Series, count: int | None = None) -> dict[str, Any]:
     """The last `count` points (all: None) as plain values: from which on, and by chart."""
     first = 0 if count is None else max(0, len(series.points) - count)

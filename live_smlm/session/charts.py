@@ -38,6 +38,10 @@ class Charts:
     def tick(self) -> None:
         """Nothing to do."""
 
+    def end(self) -> None:
+        """No more frames will come."""
+        self._series = series.ended(self._series)
+
     def newest(self) -> dict[str, Any]:
         """The newest points, for the stream."""
         return series.newest(self._series, _NEWEST)

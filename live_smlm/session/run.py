@@ -151,6 +151,7 @@ class Session:
             self._guard.tell = self._collector.tell
             with self._working():
                 self._watch()
+            self._audience.charts.end()
             outcome = self._outcome()
             self.ended(outcome)
             self._end = {"finish": outcome.finish.value, "reason": outcome.reason}

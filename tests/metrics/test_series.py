@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from live_smlm.core import InputError, Localizations, from_columns
-from live_smlm.metrics.series import Scale, Series, fold, newest, part, start
+from live_smlm.metrics.series import Scale, Series, ended, fold, newest, part, start
 
 RNG = np.random.default_rng(3)
 
@@ -62,6 +62,18 @@ def test_only_whole_blocks_are_told() -> None:
     points = newest(charts)["points"]
     assert points["frame"] == [112]
     assert run(charts, []).parts == charts.parts
+
+
+def test_at_the_end_the_frames_after_the_last_block_are_told_too() -> None:
+    chunks = [(16, molecules(16, photons=5.0))] * 13
+    points = newest(ended(run(start(1.0, 0.01), chunks)))["points"]
+    assert points["frame"] == [112, 208]
+    assert points["molecules_per_frame"] == [1.0, 1.0]
+    short = newest(ended(run(start(1.0, 0.01), chunks[:2])))["points"]
+    assert (short["frame"], short["photons"]) == ([32], [5.0])
+    whole = run(start(1.0, 0.1), [(10, molecules(3))])
+    assert ended(whole) == whole
+    assert newest(ended(start(1.0, 0.1)))["points"] == {"frame": []}
 
 
 def test_the_newest_are_the_end_of_the_whole() -> None:
