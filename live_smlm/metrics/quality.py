@@ -1,0 +1,165 @@
+"""How good the image of a field of view, or of a region, is by now: all metrics in one fold.
+
+Cheap per chunk (`fold`), dearer per look (`assess`, `checkpoint`): look every few seconds.
+Molecules come corrected for drift and in the order of frames; where the drift of old ones
+becomes known better, start anew and fold them again. Until `FIRST` molecules have
+come, they are kept, since they tell at which lengths the other metrics work.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from live_smlm.core import Checkpoint, Localizations, concatenate, require
+from live_smlm.metrics import linking, nena
+from live_smlm.metrics.linking import Links
+from live_smlm.metrics.nena import Nena, Pairs
+from live_smlm.metrics.regions import Region, inside
+from live_smlm.metrics.totals import Totals, counted, precision_nm, totals
+
+FIRST = 2000
+_USUAL = 0.12
+"""Precision over the size of a pixel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What the quality is told of."""
+
+    height_nm: float
+    width_nm: float
+    top_nm: float = 0.0
+    left_nm: float = 0.0
+    pixel_size_nm: float
+    """Of the camera, in the sample."""
+    target_nm: float | None = None
+    """The resolution that is wanted; the cells of completeness are so large."""
+    region: Region | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("height_nm", "width_nm", "pixel_size_nm"):
+            value = getattr(self, name)
+            require(value > 0, f"{name} of the field is {value:g}; give above 0")
+        require(
+            self.target_nm is None or self.target_nm > 0,
+            f"target_nm is {self.target_nm}; give above 0, or None",
+        )
+
+    @property
+    def area_um2(self) -> float:
+        """Of the field, or of the region."""
+        area = self.height_nm * self.width_nm if self.region is None else self.region.area_nm2
+        return area * 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Running:
+    """The metrics that want to know the precision before they begin."""
+
+    links: Links
+    pairs: Pairs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Quality:
+    """The state of the fold; `fold` may change its arrays in place."""
+
+    scope: Scope
+    totals: Totals
+    waiting: tuple[Localizations, ...] = ()
+    """Until there are `FIRST`."""
+    running: Running | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """One look: the values by name, and what charts and reports draw."""
+
+    checkpoint: Checkpoint
+    nena: Nena | None = None
+
+
+def start(
+    field_nm: tuple[float, float],
+    pixel_size_nm: float,
+    *,
+    target_nm: float | None = None,
+    region: Region | None = None,
+) -> Quality:
+    """Before the first frame of a field (height, width); with a region, of what lies in it."""
+    top, left, bottom, right = (0.0, 0.0, *field_nm) if region is None else region.bounds_nm
+    scope = Scope(
+        height_nm=bottom - top,
+        width_nm=right - left,
+        top_nm=top,
+        left_nm=left,
+        pixel_size_nm=pixel_size_nm,
+        target_nm=target_nm,
+        region=region,
+    )
+    return Quality(scope=scope, totals=Totals())
+
+
+def fold(quality: Quality, molecules: Localizations, stop_frame: int, seconds: float) -> Quality:
+    """The quality after the molecules of all frames up to `stop_frame`; the old one is given up.
+
+    `stop_frame` is the number after the last frame, `seconds` its time since the first.
+    """
+    if quality.scope.region is not None:
+        molecules = molecules.where(inside(quality.scope.region, molecules))
+    counts = counted(quality.totals, molecules, stop_frame, seconds)
+    if quality.running is not None:
+        return replace(quality, totals=counts, running=_run(quality.running, molecules))
+    waiting = (*quality.waiting, molecules)
+    if counts.molecules < FIRST:
+        return replace(quality, totals=counts, waiting=waiting)
+    first = concatenate(waiting)
+    running = _run(_begin(quality.scope, first), first)
+    return replace(quality, totals=counts, waiting=(), running=running)
+
+
+def checkpoint(quality: Quality) -> Checkpoint:
+    """All values by now; those that are unknown are absent."""
+    return assess(quality).checkpoint
+
+
+def assess(quality: Quality) -> Assessment:
+    """The same with the curves and fits behind the values."""
+    counts = quality.totals
+    values = dict(totals(counts, quality.scope.area_um2))
+    if quality.running is None:
+        return Assessment(checkpoint=_checkpoint(counts, values))
+    links, precision = quality.running.links, nena.fit(quality.running.pairs)
+    values["blinks"] = links.blinks
+    if precision is not None:
+        values |= {"nena_nm": precision.sigma_nm, "nena_error_nm": precision.error_nm}
+    return Assessment(checkpoint=_checkpoint(counts, values), nena=precision)
+
+
+def _checkpoint(counts: Totals, values: Mapping[str, float]) -> Checkpoint:
+    return Checkpoint(
+        frame=counts.frames,
+        seconds=counts.seconds,
+        values={name: float(value) for name, value in values.items() if np.isfinite(value)},
+    )
+
+
+def _begin(scope: Scope, first: Localizations) -> Running:
+    sigma = _precision_nm(scope, first)
+    return Running(links=Links(reach_nm=linking.REACH_SIGMAS * sigma), pairs=Pairs(12 * sigma))
+
+
+def _run(running: Running, molecules: Localizations) -> Running:
+    links, _ = linking.fold(running.links, molecules.frame, molecules.x, molecules.y)
+    pairs = nena.fold(running.pairs, molecules.frame, molecules.x, molecules.y)
+    return replace(running, links=links, pairs=pairs)
+
+
+def _precision_nm(scope: Scope, first: Localizations) -> float:
+    """As claimed, or as seen in adjacent frames, or as is usual for such pixels."""
+    claimed = precision_nm(first)
+    if claimed is not None:
+        return claimed
+    seen = nena.fit(nena.fold(Pairs(scope.pixel_size_nm), first.frame, first.x, first.y))
+    return scope.pixel_size_nm * _USUAL if seen is None else seen.sigma_nm
