@@ -118,11 +118,11 @@ def test_a_change_of_the_pool_is_made_good_within_300_frames(change: float) -> N
 
 
 def test_bleaching_is_followed_until_the_light_is_at_its_highest() -> None:
-    plant = Plant(pool_frames=4000)
-    trace = run(Trace(density.start(settings(), 1.0)), plant, 4000)
+    plant = Plant(pool_frames=2500)
+    trace = run(Trace(density.start(settings(), 1.0)), plant, 3000)
     late = trace.smooth(200)[len(trace.density) // 4 :]
     assert np.abs(late / 0.3 - 1).max() < 0.2
-    run(trace, plant, 8000)
+    run(trace, plant, 6000)
     assert trace.value[-1] == 10.0
     assert any("its highest; the pool may be exhausted" in why for why in trace.why)
     assert len(trace.why) < 200
@@ -132,7 +132,7 @@ def test_bleaching_is_followed_until_the_light_is_at_its_highest() -> None:
 def test_it_does_not_run_away_where_the_engine_is_lost_in_the_crowd(crowd: float) -> None:
     """At best 1 / e of the crowd's density is found: less than is asked for."""
     plant = Plant(crowd=crowd, per_volt=0.5)
-    trace = run(Trace(density.start(settings(set_point_per_um2=0.6), 0.4)), plant, 6000)
+    trace = run(Trace(density.start(settings(set_point_per_um2=0.6), 0.4)), plant, 4000)
     # The light at which most is found is `crowd` / `per_volt`; at most 2.5 of it in the end.
     assert np.median(trace.value[len(trace.value) // 2 :]) < 2.5 * crowd / 0.5
     assert any("too many to be told apart" in why for why in trace.why)

@@ -1,6 +1,7 @@
 """The proportional-integral law and how it learns its plant."""
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -11,9 +12,9 @@ from live_smlm.feedback.pi import Plant
 
 @pytest.mark.parametrize("gain", [0.5, 1.0])
 @pytest.mark.parametrize("memory", [0.0, 0.2, 0.5])
-def test_an_error_falls_by_the_pole_at_each_look(gain: float, memory: float) -> None:
+def test_a_new_set_point_is_come_near_by_the_pole_at_each_look(gain: float, memory: float) -> None:
     plant = Plant(gain, memory)
-    light, level, before = 0.0, -1.0, None
+    light, level, before = 0.0, -1.0, 0.0
     errors = []
     for _ in range(6):
         error = -level
@@ -21,7 +22,7 @@ def test_an_error_falls_by_the_pole_at_each_look(gain: float, memory: float) -> 
         light += pi.move(plant, error, before)
         before = error
         level = memory * level + (1 - memory) * (gain * light - 1.0)
-    falls = [b / a for a, b in zip(errors[1:], errors[2:], strict=False)]
+    falls = [b / a for a, b in pairwise(errors)]
     assert falls == pytest.approx([pi.POLE] * len(falls))
 
 
