@@ -19,7 +19,7 @@ from live_smlm.core.engine import (
     envelope_in,
 )
 from live_smlm.core.errors import InputError, require
-from live_smlm.core.feedback import Stop, StopRule
+from live_smlm.core.feedback import Order, Stop, Will, read_order
 from live_smlm.core.frames import FrameBatch, RoiBatch
 from live_smlm.core.localizations import COLUMNS, Localizations, concatenate, empty, from_columns
 from live_smlm.core.metric import Checkpoint, History
@@ -61,6 +61,7 @@ __all__ = [
     "InputError",
     "LiveSource",
     "Localizations",
+    "Order",
     "PsfImage",
     "RawPixels",
     "Reconstruction",
@@ -68,8 +69,8 @@ __all__ = [
     "SourceFault",
     "SourceStatus",
     "Stop",
-    "StopRule",
     "StreamInfo",
+    "Will",
     "concatenate",
     "described",
     "drift_curve",
@@ -77,5 +78,6 @@ __all__ = [
     "envelope_in",
     "from_columns",
     "read_device",
+    "read_order",
     "require",
 ]
