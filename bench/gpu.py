@@ -5,6 +5,7 @@ r"""All that wants a GPU, in stages of less than ten minutes each: `python bench
     speed    uint16 in host memory to molecules in host memory, latency, share of the peak
     lanes    1, 2 and 4 lanes, with and without CUDA graphs
     train    steps per second of a short training
+    render   the card's pictures beside the processor's, frames/s at 1e6 molecules/s; by EGL
 
 On a machine that reaches no registry, packed into .gpu and carried (bench/gpu_pack.py):
 
@@ -15,6 +16,8 @@ On a machine that reaches no registry, packed into .gpu and carried (bench/gpu_p
        python3 bench/gpu.py --stage probe parity speed                           (with .gpu/2)
     3  python3 bench/gpu.py --stage lanes train; \
        python3 bench/gpu.py --torch --stage speed --sizes 512
+    4  python3 bench/gpu_pack.py unpack .gpu/3 $P; \
+       python3 bench/gpu.py --stage render                                       (with .gpu/3)
 
 `--torch` runs the networks with torch in TensorRT's place, on the same streams and
 graphs; a stage turns to it by itself, and says so, where TensorRT does not run.
@@ -44,12 +47,20 @@ from live_smlm.inference.bundle import MANIFEST, Bundle
 from live_smlm.inference.onnx_cpu import OnnxRuntime
 from live_smlm.inference.runtime import RuntimeSettings
 from live_smlm.inference.tensorrt_lane import Lane
-from live_smlm.testing.gpu_place import Place, camera_of, double_place, gpu_place, movie
+from live_smlm.testing.gpu_place import (
+    Place,
+    camera_of,
+    double_place,
+    gpu_place,
+    median_s,
+    movie,
+    peak_tflops,
+)
 from live_smlm.testing.torch_plan import SCENE, untrained
 from live_smlm.training.trainer import Progress, Training, train
 
 ROOT = Path(__file__).parents[1]
-STAGES = ("probe", "parity", "speed", "lanes", "train")
+STAGES = ("probe", "parity", "speed", "lanes", "train", "render")
 FLAGSHIP = "glint"
 RIVALS = (("decode", 48), ("decode", 16), ("liteloc", 64))
 SIZES = (256, 512, 2048)
@@ -58,26 +69,6 @@ LINE_RATE = 419.4
 LEAST_JACCARD, MOST_RMS_NM = 0.995, 1.0
 CHUNK = 16
 Row = dict[str, Any]
-
-
-def median_s(work: Callable[[], object], repeats: int) -> float:
-    """Of a piece of work on the GPU, by its own clock."""
-    work()
-    times = []
-    for _ in range(repeats):
-        begun, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call] # torch leaves it so
-        begun.record()
-        work()
-        ended.record()
-        ended.synchronize()
-        times.append(begun.elapsed_time(ended) / 1e3)
-    return float(np.median(times))
-
-
-def peak_tflops(side: int = 8192) -> float:
-    """Of a large product of half-precision matrices."""
-    a, b = (torch.randn(side, side, device="cuda", dtype=torch.float16) for _ in range(2))
-    return 2 * side**3 / median_s(lambda: a @ b, 10) / 1e12
 
 
 def probe(place: Place) -> list[Row]:
@@ -280,6 +271,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
     parser.add_argument("--steps", type=int, default=600, help="of each training")
     given = parser.parse_args()
+    if "render" in given.stage:
+        from live_smlm.testing.card_frames import card_rows  # noqa: PLC0415 - vispy may be absent
+
+        given.stage.remove("render")
+        told("render", card_rows(given.seconds, double=given.double))
+    if not given.stage:
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         models = models_of(folder, rivals="speed" in given.stage)

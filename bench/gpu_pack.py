@@ -1,7 +1,8 @@
-"""TensorRT-RTX for a machine with a GPU that reaches no registry.
+"""TensorRT-RTX, and vispy, for a machine with a GPU that reaches no registry.
 
     python bench/gpu_pack.py pack FOLDER           here: FOLDER/1 and FOLDER/2, 31 MB each
     python bench/gpu_pack.py unpack FOLDER/1 INTO  there, and then the same with FOLDER/2
+    python bench/gpu_pack.py pack-vispy FOLDER     here: FOLDER/3, 3 MB, to be unpacked likewise
 
 Two halves, because what travels at a time may be limited. INTO is then to stand
 in PYTHONPATH; it also tells this project's engines and networks, uninstalled as
@@ -21,6 +22,8 @@ from pathlib import Path
 LIBRARIES = ("libtensorrt_rtx.so.1", "libtensorrt_onnxparser_rtx.so.1")
 """In the order in which they are loaded."""
 DICTIONARY = 256 * 2**20
+DRAWING = ("vispy", "hsluv", "freetype-py")
+"""vispy and what it imports; libEGL.so.1 and libGL.so.1 must be there (Debian: libegl1 libgl1)."""
 PYTHON = "3.12"
 """Of the machine with the GPU."""
 HASH = "sha256"
@@ -45,12 +48,24 @@ def pack(folder: Path) -> None:
         (halves[1] / f"{name}.{HASH}").write_text(hashlib.sha256(data).hexdigest())
         print(f"{name}: {len(data) / 1e6:.1f} MB, packed {len(packed) / 1e6:.1f} MB")
     version = importlib.metadata.version("tensorrt_rtx_cu13_bindings")
-    platforms = [f"--platform=manylinux_2_{n}_x86_64" for n in (17, 27, 28, 31)]
-    target = ["--only-binary=:all:", f"--python-version={PYTHON}", "--implementation=cp"]
-    wanted = f"tensorrt-rtx-cu13-bindings=={version}"
-    pip("download", *target, *platforms, f"--dest={halves[1]}", wanted)
+    download(halves[1], f"tensorrt-rtx-cu13-bindings=={version}")
     for half in halves:
         print(f"{half}: {sum(f.stat().st_size for f in half.iterdir()) / 2**20:.1f} MiB")
+
+
+def pack_vispy(folder: Path) -> None:
+    """What draws; small."""
+    into = folder / "3"
+    into.mkdir(parents=True, exist_ok=True)
+    download(into, *(f"{name}=={importlib.metadata.version(name)}" for name in DRAWING))
+
+
+def download(into: Path, *wanted: str) -> None:
+    """Wheels for the machine with the GPU."""
+    platforms = [f"--platform=manylinux_2_{n}_x86_64" for n in (17, 27, 28, 31)]
+    platforms += ["--platform=manylinux2014_x86_64", "--platform=manylinux1_x86_64"]
+    target = ["--only-binary=:all:", f"--python-version={PYTHON}", "--implementation=cp"]
+    pip("download", *target, *platforms, f"--dest={into}", *wanted)
 
 
 def pip(verb: str, *arguments: str) -> None:
@@ -76,6 +91,10 @@ def unpack(half: Path, into: Path) -> None:
         print(f"{half} is unpacked; the second half is to follow")
         return
     pip("install", "--no-index", f"--target={into}", *wheels)
+    tell_entry_points(into)
+    if not list(half.glob(f"*.{HASH}")):
+        print(f"{half} lies in {into}")
+        return
     package = into / "tensorrt_rtx_libs"
     package.mkdir(exist_ok=True)
     for name in LIBRARIES:
@@ -86,7 +105,6 @@ def unpack(half: Path, into: Path) -> None:
         (package / name).write_bytes(data)
     loads = [f"ctypes.CDLL(str(Path(__file__).with_name({name!r})))\n" for name in LIBRARIES]
     (package / "__init__.py").write_text(LOADER + "".join(loads))
-    tell_entry_points(into)
     print(f"TensorRT-RTX lies in {into}; export PYTHONPATH={into}")
 
 
@@ -106,12 +124,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("pack").add_argument("folder", type=Path)
+    verbs.add_parser("pack-vispy").add_argument("folder", type=Path)
     unpacking = verbs.add_parser("unpack")
     unpacking.add_argument("half", type=Path)
     unpacking.add_argument("into", type=Path)
     given = parser.parse_args()
     if given.verb == "pack":
         pack(given.folder)
+    elif given.verb == "pack-vispy":
+        pack_vispy(given.folder)
     else:
         unpack(given.half, given.into)
 

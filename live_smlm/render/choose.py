@@ -48,12 +48,17 @@ def choose() -> Choice:
         who = renderer()
     except Exception as error:  # noqa: BLE001 - whatever a driver does, pictures are drawn
         return Choice(on_the_processor, f"the processor draws: no OpenGL here ({error})")
-    if wish != "card" and any(name in who.lower() for name in _SOFTWARE):
+    if wish != "card" and is_software(who):
         return Choice(on_the_processor, f"the processor draws: {who} is software itself")
     complaint = trial(on_the_card)
     if complaint:
         return Choice(on_the_processor, f"the processor draws: {who} {complaint}")
     return Choice(on_the_card, f"{who} draws")
+
+
+def is_software(renderer: str) -> bool:
+    """Whether a renderer of this name is a processor."""
+    return any(name in renderer.lower() for name in _SOFTWARE)
 
 
 def on_the_card(viewport: Viewport, drawing: Drawing, by: str | None) -> Accumulator:

@@ -8,7 +8,7 @@ picture is row r of the texture from below, so nothing is turned over between.
 
 import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -35,11 +35,17 @@ _READ = {1: 0x1903, 2: 0x8227}
 
 
 @contextmanager
-def headless() -> Iterator[app.Canvas]:
-    """A context without a window or a screen, by EGL; current while it lives."""
+def headless(
+    make: Callable[..., app.Canvas] = app.Canvas, size: tuple[int, int] = (16, 16)
+) -> Iterator[app.Canvas]:
+    """A context without a window or a screen, by EGL; current while it lives.
+
+    Mesa wants to be told that there is no screen, and is; other drivers may know that word
+    not, and an EGL_PLATFORM that is set is left alone.
+    """
     if "DISPLAY" not in os.environ:
         os.environ.setdefault("EGL_PLATFORM", "surfaceless")
-    canvas = app.Canvas(app=app.Application("egl"), size=(16, 16), show=False)
+    canvas = make(app=app.Application("egl"), size=size, show=False)
     try:
         canvas.set_current()
         yield canvas

@@ -1,7 +1,7 @@
 """Where benches open lanes: a GPU by TensorRT, or by torch where that does not run, or a double."""
 
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -144,3 +144,23 @@ def double_place(folder: Path) -> Place:
     """No GPU: the same calls on the processor."""
     at, on = Card(Cuda(), torch.device("cpu")), tensorrt_double.tensorrt()
     return Place(tensorrt_double.GPU, at, on, PlanCache(folder / "plans"), by_torch=False)
+
+
+def median_s(work: Callable[[], object], repeats: int) -> float:
+    """Of a piece of work on the GPU, by its own clock."""
+    work()
+    times = []
+    for _ in range(repeats):
+        begun, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call] # torch leaves it so
+        begun.record()
+        work()
+        ended.record()
+        ended.synchronize()
+        times.append(begun.elapsed_time(ended) / 1e3)
+    return float(np.median(times))
+
+
+def peak_tflops(side: int = 8192) -> float:
+    """Of a large product of half-precision matrices."""
+    a, b = (torch.randn(side, side, device="cuda", dtype=torch.float16) for _ in range(2))
+    return 2 * side**3 / median_s(lambda: a @ b, 10) / 1e12
