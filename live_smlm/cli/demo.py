@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from live_smlm.cli import usual
 from live_smlm.cli.run import EXIT, run_config
 from live_smlm.cli.words import (
     Desk,
@@ -46,7 +47,6 @@ from live_smlm.store.record import Finish
 from live_smlm.store.run_folder import picture_path
 from live_smlm.store.tables import write_table
 
-ENGINE = "glint"
 ENLARGEMENT = 6
 MIN_PHOTONS = 300.0
 """Dimmer truth (first and last frames of a blink) is not asked for in the demo's score."""
@@ -57,7 +57,7 @@ def demo(
     seconds: Annotated[float | None, typer.Option(help="How long to acquire")] = None,
     frames: Annotated[int | None, typer.Option(help="How many frames to acquire")] = None,
     out: Annotated[str | None, typer.Option("--out", help="Folder of the run")] = None,
-    engine: Annotated[str, typer.Option(help="Engine or chain")] = ENGINE,
+    engine: Annotated[str, typer.Option(help="Engine or chain")] = usual.DEMO,
     topology: Annotated[str | None, typer.Option(help="threads or processes")] = None,
     record: Annotated[bool | None, typer.Option(help="Keep the raw movie")] = None,
     desk: Desk = None,

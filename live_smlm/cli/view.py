@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from live_smlm.cli import usual
 from live_smlm.cli.replay import replayed
 from live_smlm.config import RunConfig, read_config
 from live_smlm.core import require
@@ -48,7 +49,7 @@ def view(
     check_screen()
     from live_smlm.view import app  # noqa: PLC0415 - Qt is needed here only
 
-    raise typer.Exit(app.show(find, connect, form=form))
+    raise typer.Exit(app.show(find, connect, form=form, usual=usual.engine_for))
 
 
 def check_screen() -> None:

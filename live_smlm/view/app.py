@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QApplication
 from live_smlm.config import RunConfig
 from live_smlm.core import InputError
 from live_smlm.view import theme
+from live_smlm.view.form import UsualEngine, usual_engine
 from live_smlm.view.window import FindRun, Window
 
 _SHARE = 0.9
@@ -26,10 +27,16 @@ def application() -> QApplication:
     return app
 
 
-def show(find: FindRun, where: str | None = None, *, form: RunConfig | None = None) -> int:
+def show(
+    find: FindRun,
+    where: str | None = None,
+    *,
+    form: RunConfig | None = None,
+    usual: UsualEngine = usual_engine,
+) -> int:
     """Show the run of a folder or at an address, or the form of a new one; until closed."""
     app = application()
-    window = Window(find, form=form)
+    window = Window(find, form=form, usual=usual)
     screen = app.primaryScreen().availableGeometry()
     window.resize(round(_SHARE * screen.width()), round(_SHARE * screen.height()))
     try:

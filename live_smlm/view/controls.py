@@ -93,17 +93,17 @@ class Controls(QScrollArea):
         self.colormap.setCurrentText(taste.colormap)
         self._look_form.setRowVisible(self.values, taste.by is not None)
         self.values.setPlaceholderText("automatic")
-        self.values.setText(range_words(taste.value_range))
+        _correct(self.values, range_words(taste.value_range))
         tone = taste.tone
         self.auto.setChecked(tone.fixed is None)
         self._tone_form.setRowVisible(self.percentile, tone.fixed is None)
         self.percentile.setValue(tone.percentile)
         self._tone_form.setRowVisible(self.fixed, tone.fixed is not None)
-        self.fixed.setText(range_words(tone.fixed))
+        _correct(self.fixed, range_words(tone.fixed))
         self.gamma.setValue(round(tone.gamma * _GAMMA_STEPS))
         self._gamma_said.setText(f"{tone.gamma:.2f}")
         for name, entry in self.filters.items():
-            if not entry.hasFocus():
+            if not entry.hasFocus() and not entry.property("wrong"):
                 entry.setText(range_words(taste.filters.ranges().get(name)))
         del blocked
 
@@ -209,7 +209,7 @@ class Controls(QScrollArea):
             entry = _entry(f"Draw only molecules of this {name}, as 500 to 5000, or 500 to")
             entry.setPlaceholderText("all")
             form.addRow(_name(words), entry)
-            entry.editingFinished.connect(lambda entry=entry: self._filtered(entry))
+            entry.editingFinished.connect(lambda name=name: self._filtered(name))
             self.filters[name] = entry
 
     def _section(self, title: str) -> tuple[QFrame, QVBoxLayout]:
@@ -235,12 +235,12 @@ class Controls(QScrollArea):
         from_now = None if on else self._acts.limits()
         self._choose(replace(self._taste, tone=replace(self._taste.tone, fixed=from_now)))
 
-    def _filtered(self, entry: QLineEdit) -> None:
-        def chosen(_: object) -> Taste:
-            typed = {name: range_of(one.text()) for name, one in self.filters.items()}
-            return replace(self._taste, filters=Filters(**typed))
+    def _filtered(self, name: str) -> None:
+        def chosen(span: tuple[float, float] | None) -> Taste:
+            ranges = {**self._taste.filters.ranges(), name: span}
+            return replace(self._taste, filters=Filters(**ranges))
 
-        self._typed(entry, chosen)
+        self._typed(self.filters[name], chosen)
 
     def _typed(self, entry: QLineEdit, make: Callable[[tuple[float, float] | None], Taste]) -> None:
         """Report what was typed; what cannot be used turns the entry red and says why."""
@@ -251,10 +251,7 @@ class Controls(QScrollArea):
             why = str(error)
         else:
             self._choose(taste)
-        entry.setProperty("wrong", bool(why))
-        entry.setToolTip(why or str(entry.property("hint")))
-        entry.style().unpolish(entry)
-        entry.style().polish(entry)
+        _mark(entry, why)
 
 
 def _combo(words: list[str], hint: str) -> QComboBox:
@@ -269,6 +266,22 @@ def _entry(hint: str) -> QLineEdit:
     entry.setToolTip(hint)
     entry.setProperty("hint", hint)
     return entry
+
+
+def _correct(entry: QLineEdit, words: str) -> None:
+    """Show words that can be used."""
+    entry.setText(words)
+    _mark(entry, "")
+
+
+def _mark(entry: QLineEdit, why: str) -> None:
+    """Red where what is typed cannot be used; says why."""
+    if not why and not entry.property("wrong"):
+        return
+    entry.setProperty("wrong", bool(why))
+    entry.setToolTip(why or str(entry.property("hint")))
+    entry.style().unpolish(entry)
+    entry.style().polish(entry)
 
 
 def _name(words: str) -> QWidget:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -19,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from live_smlm.config import RunConfig
-from live_smlm.core import InputError
+from live_smlm.core import InputError, require
 from live_smlm.view import entries
 from live_smlm.view.entries import Entry
 from live_smlm.view.news import Grade
@@ -28,14 +29,27 @@ from live_smlm.view.parts import label, paint_grade, panel
 _WIDTH = 760
 _TOML = "Configuration (*.toml)"
 _TITLE_WIDTH = 150
+UsualEngine: TypeAlias = Callable[[str], str]
+"""Which engine is usual for a source, both in the words of a configuration."""
+
+
+def usual_engine(_source: str) -> str:
+    """The same for all, where nobody knows better."""
+    return RunConfig().engine
 
 
 class Form(QScrollArea):
-    """All settings as a form; `start` gets what is typed once it is asked for."""
+    """All settings as a form; `start` gets what is typed once it is asked for.
 
-    def __init__(self, start: Callable[[RunConfig], None]) -> None:
+    The engine is the one that is usual for the source, until another is typed.
+    """
+
+    def __init__(
+        self, start: Callable[[RunConfig], None], usual: UsualEngine = usual_engine
+    ) -> None:
         super().__init__()
         self._start = start
+        self._usual = usual
         self._fields: dict[str, QLineEdit | QComboBox | QCheckBox] = {}
         self.setWidgetResizable(True)
         page = QWidget()
@@ -63,10 +77,15 @@ class Form(QScrollArea):
         stack.addWidget(self._rest)
         stack.addStretch(1)
         self.setWidget(page)
+        self._source, self._engine = (self._line(name) for name in ("source", "engine"))
+        self._suggested = self._engine.text()
+        self._source.textChanged.connect(self._suggest)
+        self._suggest(self._source.text())
         self.check()
 
     def fill(self, config: RunConfig) -> None:
         """Show a configuration."""
+        self._suggested = self._usual(config.source)
         for key, text in entries.typed(config).items():
             _set(self._fields[key], text)
         self.check()
@@ -152,6 +171,18 @@ class Form(QScrollArea):
         _set(made, entry.text)
         self._fields[entry.key] = made
         return made
+
+    def _line(self, key: str) -> QLineEdit:
+        field = self._fields[key]
+        require(isinstance(field, QLineEdit), f"setting {key} is no line of text; look at entries")
+        return field  # type: ignore[return-value] # refused above
+
+    def _suggest(self, source: str) -> None:
+        """Another source, another engine, unless it was chosen."""
+        chosen = self._engine.text() != self._suggested
+        self._suggested = self._usual(source)
+        if not chosen:
+            self._engine.setText(self._suggested)
 
     def _load(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Load settings", "", _TOML)

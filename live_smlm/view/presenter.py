@@ -16,7 +16,7 @@ from live_smlm.render.layer import Picture
 from live_smlm.render.layers import Canvas
 from live_smlm.render.look import Look
 from live_smlm.render.painter import on_the_processor
-from live_smlm.render.viewport import Rect
+from live_smlm.render.viewport import Rect, Viewport
 from live_smlm.view import news
 from live_smlm.view.follow import LiveFrame
 from live_smlm.view.hand import Hand
@@ -178,6 +178,13 @@ class Presenter:
     def look(self) -> tuple[Look, str]:
         """How molecules are drawn: as is liked, as far as they tell it; and what they do not."""
         return suited(self.taste, self._columns)
+
+    @property
+    def wanted(self) -> tuple[Look, Viewport] | None:
+        """How the picture is to be drawn and where it is to lie; None without a field."""
+        if self.hand is None:
+            return None
+        return self.look[0], self.hand.sight.viewport(self._pixels_per_point)
 
     def _ask_look(self) -> None:
         if self._canvas is not None:

@@ -125,6 +125,12 @@ class Surface(QWidget):
         """Give the graphics card's memory back."""
         self.canvas.close()
 
+    def event(self, event: QEvent) -> bool:
+        """On a screen of another fineness the picture has other pixels."""
+        if event.type() is QEvent.Type.DevicePixelRatioChange:
+            self._resized(self.points)
+        return super().event(event)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Both fill the widget."""
         self.canvas.native.setGeometry(self.rect())

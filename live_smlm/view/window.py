@@ -27,8 +27,7 @@ from live_smlm.view.camera import CameraFrame
 from live_smlm.view.charts import Charts
 from live_smlm.view.controls import Controls
 from live_smlm.view.events import Events
-from live_smlm.view.export import export_words
-from live_smlm.view.form import Form
+from live_smlm.view.form import Form, UsualEngine, usual_engine
 from live_smlm.view.hand import Hand, Tool
 from live_smlm.view.header import Acts, Header
 from live_smlm.view.keymap import keymap
@@ -38,6 +37,8 @@ from live_smlm.view.link import Join
 from live_smlm.view.news import LIVE, Grade
 from live_smlm.view.panels import Panels
 from live_smlm.view.presenter import Presenter, canvas_limits
+from live_smlm.view.questions import Leave, how_to_leave, may_abort, not_saved
+from live_smlm.view.saving import Saving
 from live_smlm.view.stage import Stage
 from live_smlm.view.strip import Strip
 from live_smlm.view.taste import Taste
@@ -53,13 +54,20 @@ FindRun: TypeAlias = Callable[[str], Join]
 class Window(QMainWindow):
     """Everything an operator sees."""
 
-    def __init__(self, find: FindRun, *, form: RunConfig | None = None) -> None:
+    def __init__(
+        self, find: FindRun, *, form: RunConfig | None = None, usual: UsualEngine = usual_engine
+    ) -> None:
         super().__init__()
         self.setWindowTitle("live-smlm")
         self._find = find
         self._launched: Launched | None = None
         self._asks = True
         self.presenter = Presenter()
+        self._saving = Saving(
+            self.presenter,
+            told=lambda words: self.header.note(words),
+            failed=lambda words: not_saved(self, words),
+        )
         self.header = Header(
             Acts(
                 new=self.new_run,
@@ -71,7 +79,7 @@ class Window(QMainWindow):
         )
         self.strip = Strip()
         self.stage = Stage(self.presenter)
-        self.form = Form(self.start)
+        self.form = Form(self.start, usual)
         steer = self.stage.steer
         self.controls = Controls(
             self.choose,
@@ -116,6 +124,7 @@ class Window(QMainWindow):
         """Leave what is shown, and go to the form; a run that goes on is not touched."""
         if not self._may_leave():
             return
+        self._saving.hurry()
         self.presenter.leave()
         self._show_run(there=False)
         self.form.check()
@@ -143,13 +152,7 @@ class Window(QMainWindow):
 
     def ask_abort(self) -> None:
         """End at once, if that is meant."""
-        answer = QMessageBox.question(
-            self,
-            "Abort the run?",
-            "Frames that were captured but not yet localized are given up "
-            "(they stay in the raw record, where there is one).\n\nAbort now?",
-        )
-        if answer is QMessageBox.StandardButton.Yes:
+        if may_abort(self):
             self.presenter.link.abort("Abort was pressed in the window")
 
     def ask_save(self) -> None:
@@ -160,11 +163,8 @@ class Window(QMainWindow):
             self.save(Path(name))
 
     def save(self, path: Path) -> None:
-        """The picture into this file; says what came of it."""
-        done, words = export_words(path, self.presenter.near, self.presenter.shading)
-        if not done:
-            QMessageBox.warning(self, "The picture was not saved", words)
-        self.header.note(words)
+        """The picture into this file, once it is drawn; says what came of it."""
+        self._saving.ask(path)
 
     def tick(self) -> None:
         """Bring what is new onto the screen; where that fails, say so once and stop drawing."""
@@ -182,6 +182,7 @@ class Window(QMainWindow):
         self._follow_start()
         fresh = self.presenter.tick()
         self.stage.show(fresh)
+        self._saving.look()
         if fresh.hand is not None:
             self.controls.tell_tool(fresh.hand.tool)
         if fresh.taste is not None:
@@ -204,6 +205,7 @@ class Window(QMainWindow):
             return
         for timer in self._timers:
             timer.stop()
+        self._saving.hurry()
         self.presenter.leave()
         self.stage.surface.close_canvas()
         event.accept()
@@ -213,21 +215,14 @@ class Window(QMainWindow):
         link = self.presenter.link
         if not self._asks or self.presenter.news.phase not in LIVE or not link.in_control:
             return True
-        box = QMessageBox(self)
-        box.setWindowTitle("A run goes on")
-        box.setText("A run goes on. It needs no window.")
-        leave = box.addButton("Leave it running", QMessageBox.ButtonRole.AcceptRole)
-        stop = box.addButton("Stop it", QMessageBox.ButtonRole.DestructiveRole)
-        box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(leave)
-        box.exec()
-        if box.clickedButton() is stop:
+        how = how_to_leave(self)
+        if how is Leave.STOPPED:
             link.stop("the window was closed")
             link.wait()
             if (refused := link.refusal()) is not None and self.presenter.news.phase in LIVE:
                 QMessageBox.warning(self, "The run goes on", refused)
                 return False
-        return box.clickedButton() in {leave, stop}
+        return how is not Leave.NOT
 
     def _follow_start(self) -> None:
         """Join the run that was started here once it can be joined; say why it cannot."""

@@ -1,5 +1,6 @@
 """The window as a person uses it: real mouse and keys on a real (virtual) screen."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import tifffile
 
 from live_smlm.core import AnyArray, InputError
+from live_smlm.render.filters import Filters
 from live_smlm.testing.screen import Hands, seen, spend, wait_for
 from live_smlm.testing.told_run import ToldRun, lines
 from live_smlm.transport.viewing import Event
@@ -184,8 +186,22 @@ def test_a_filter_is_typed_and_draws_fewer(
     hands.do("key", "ctrl+a")
     hands.do("type", "many")
     hands.do("key", "Return")
-    assert window.controls.filters["photons"].property("wrong")
-    assert "write such as 500 to 5000" in window.controls.filters["photons"].toolTip()
+    photons, depth = (window.controls.filters[name] for name in ("photons", "z"))
+    assert photons.property("wrong")
+    assert "write such as 500 to 5000" in photons.toolTip()
+    hands.click(depth)
+    hands.do("type", "to 50")
+    hands.do("key", "Return")
+    wait_for(app, lambda: light(window) == 0, "none is so deep")
+    assert (photons.text(), photons.property("wrong")) == ("many", True)
+    assert not depth.property("wrong")  # its neighbour's mistake is not its own
+    for entry in (depth, photons):
+        hands.click(entry)
+        hands.do("key", "ctrl+a")
+        hands.do("key", "BackSpace")
+        hands.do("key", "Return")
+    wait_for(app, lambda: light(window) > 3990, "all are there")
+    assert not photons.property("wrong")
 
 
 def test_200_nm_measure_200_nm(window: "Window", hands: Hands, app: "QApplication") -> None:
@@ -372,9 +388,53 @@ def test_the_picture_is_saved_as_it_is_seen_and_with_its_numbers(
     assert np.array_equal(tifffile.imread(tmp_path / "counts.tif"), near.image)
 
 
-def test_panels_go_and_come_back(window: "Window", hands: Hands) -> None:
+def test_a_picture_that_is_being_drawn_is_saved_when_it_is_there(
+    window: "Window", tmp_path: Path, app: "QApplication"
+) -> None:
+    path = tmp_path / "counts.tif"
+    window.choose(Taste(filters=Filters(photons=(1000, math.inf))))
+    window.save(path)
+    assert not path.exists()
+    assert window.header._note == f"{path} is saved once the picture is drawn"
+    wait_for(app, path.is_file, "it is written")
+    assert tifffile.imread(path).sum() == pytest.approx(2000, abs=5)
+    assert window.header._note == f"saved {path}"
+
+
+def test_a_picture_that_is_left_is_saved_as_far_as_it_is_drawn(
+    window: "Window", tmp_path: Path
+) -> None:
+    path = tmp_path / "counts.tif"
+    window.choose(Taste(filters=Filters(photons=(1000, math.inf))))
+    window.save(path)
+    window._saving.hurry()
+    assert tifffile.imread(path).sum() == pytest.approx(4000, abs=10)
+    assert "was still being drawn" in window.header._note
+
+
+def test_on_a_finer_screen_the_picture_has_finer_pixels(
+    window: "Window", app: "QApplication", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PySide6.QtCore import QEvent  # noqa: PLC0415 - Qt needs a display
+
+    surface, before = window.stage.surface, window.presenter.near
+    assert before is not None
+    monkeypatch.setattr(surface, "devicePixelRatioF", lambda: 2.0)
+    app.sendEvent(surface, QEvent(QEvent.Type.DevicePixelRatioChange))
+
+    def finer() -> bool:
+        near = window.presenter.near
+        return near is not None and near.viewport.pixel_nm == before.viewport.pixel_nm / 2
+
+    wait_for(app, finer, "the picture is as fine as the screen")
+    monkeypatch.undo()
+    app.sendEvent(surface, QEvent(QEvent.Type.DevicePixelRatioChange))
+    wait_for(app, lambda: _is_at(window), "it is as coarse as before")
+
+
+def test_panels_go_and_come_back(window: "Window", hands: Hands, app: "QApplication") -> None:
     wide = window.stage.surface.width()
     hands.do("key", "t")
-    assert window.stage.surface.width() > wide + 300
+    wait_for(app, lambda: window.stage.surface.width() > wide + 300, "there are no panels")
     hands.do("key", "t")
-    assert window.stage.surface.width() == wide
+    wait_for(app, lambda: window.stage.surface.width() == wide, "they are back")
