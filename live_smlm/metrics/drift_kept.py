@@ -1,0 +1,48 @@
+"""Some molecules of all times, for looking back: never more than fit, thinned evenly."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from live_smlm.core import F64
+from live_smlm.metrics.drift_map import Places
+
+MOST = 2**18
+
+
+@dataclass(slots=True)
+class Kept:
+    """Columns frame, x, y, z, weight of z, in order of frames."""
+
+    three_d: bool
+    stride: int = 1
+    """One of so many is kept."""
+    _count: int = 0
+    _phase: int = 0
+    _rows: F64 = field(default_factory=lambda: np.zeros((5, 4096)))
+
+    def add(self, places: Places) -> None:
+        """Keep some of a block's molecules."""
+        chosen = slice(self._phase, None, self.stride)
+        n = len(places)
+        self._phase = (self._phase - n) % self.stride
+        columns = [places.frame, places.x, places.y]
+        if self.three_d:
+            columns += [places.z, places.weight]
+        taken = len(places.x[chosen])
+        while self._count + taken > self._rows.shape[1] and self._rows.shape[1] < MOST:
+            self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)], axis=1)
+        while self._count + taken > self._rows.shape[1]:
+            half = self._rows[:, : self._count : 2]
+            self._count = half.shape[1]
+            self._rows[:, : self._count] = half.copy()
+            self.stride *= 2
+        for row, column in zip(self._rows, columns, strict=False):
+            row[self._count : self._count + taken] = column[chosen]
+        self._count += taken
+
+    def places(self) -> Places:
+        """All that is kept; views."""
+        rows = self._rows[:, : self._count]
+        deep = self._count if self.three_d else 0
+        return Places(rows[0], rows[1], rows[2], rows[3, :deep], rows[4, :deep])
