@@ -12,13 +12,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from live_smlm.core import Checkpoint, Localizations, concatenate, require
-from live_smlm.metrics import linking, nena
+from live_smlm.metrics import completeness, frc, halves, linking, neighbours, nena, pool
+from live_smlm.metrics.completeness import Cells, Completeness
+from live_smlm.metrics.frc import Frc
+from live_smlm.metrics.halves import Halves
 from live_smlm.metrics.linking import Links
+from live_smlm.metrics.neighbours import Blinks, Neighbours
 from live_smlm.metrics.nena import Nena, Pairs
-from live_smlm.metrics.regions import Region, inside
+from live_smlm.metrics.pool import Growth, Pool
+from live_smlm.metrics.regions import Bounds, Region, inside
 from live_smlm.metrics.totals import Totals, counted, precision_nm, totals
 
 FIRST = 2000
+PAIR_SIGMAS = 12.0
+"""The longest distance of pairs in adjacent frames over the precision."""
+CELL_SIGMAS = 2.355
+"""A resolution cell over the precision, where no target is given."""
 _USUAL = 0.12
 """Precision over the size of a pixel."""
 
@@ -47,6 +56,12 @@ class Scope:
         )
 
     @property
+    def bounds_nm(self) -> Bounds:
+        """Top, left, bottom, right."""
+        bottom, right = self.top_nm + self.height_nm, self.left_nm + self.width_nm
+        return self.top_nm, self.left_nm, bottom, right
+
+    @property
     def area_um2(self) -> float:
         """Of the field, or of the region."""
         area = self.height_nm * self.width_nm if self.region is None else self.region.area_nm2
@@ -59,6 +74,10 @@ class Running:
 
     links: Links
     pairs: Pairs
+    halves: Halves
+    blinks: Blinks
+    cells: Cells
+    growth: Growth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,6 +97,11 @@ class Assessment:
 
     checkpoint: Checkpoint
     nena: Nena | None = None
+    frc: Frc | None = None
+    neighbours: Neighbours | None = None
+    completeness: Completeness | None = None
+    pool: Pool | None = None
+    growth: Growth | None = None
 
 
 def start(
@@ -110,12 +134,13 @@ def fold(quality: Quality, molecules: Localizations, stop_frame: int, seconds: f
         molecules = molecules.where(inside(quality.scope.region, molecules))
     counts = counted(quality.totals, molecules, stop_frame, seconds)
     if quality.running is not None:
-        return replace(quality, totals=counts, running=_run(quality.running, molecules))
+        running = _run(quality.running, molecules, seconds)
+        return replace(quality, totals=counts, running=running)
     waiting = (*quality.waiting, molecules)
     if counts.molecules < FIRST:
         return replace(quality, totals=counts, waiting=waiting)
     first = concatenate(waiting)
-    running = _run(_begin(quality.scope, first), first)
+    running = _run(_begin(quality.scope, first), first, seconds)
     return replace(quality, totals=counts, waiting=(), running=running)
 
 
@@ -130,11 +155,43 @@ def assess(quality: Quality) -> Assessment:
     values = dict(totals(counts, quality.scope.area_um2))
     if quality.running is None:
         return Assessment(checkpoint=_checkpoint(counts, values))
-    links, precision = quality.running.links, nena.fit(quality.running.pairs)
-    values["blinks"] = links.blinks
-    if precision is not None:
+    look = _look(quality.running)
+    values |= {"blinks": float(quality.running.links.blinks)} | _told(look)
+    precision = values.get("nena_nm", values.get("precision_nm"))
+    if precision is not None and look.neighbours is not None:
+        values["resolution_nm"] = neighbours.overall_nm(precision, look.neighbours.nyquist_nm)
+    return replace(look, checkpoint=_checkpoint(counts, values))
+
+
+def _look(running: Running) -> Assessment:
+    return Assessment(
+        checkpoint=Checkpoint(0, 0.0, {}),
+        nena=nena.fit(running.pairs),
+        frc=frc.correlate(running.halves),
+        neighbours=neighbours.measure(running.blinks),
+        completeness=completeness.estimate(running.cells),
+        pool=pool.fit(running.growth),
+        growth=running.growth,
+    )
+
+
+def _told(look: Assessment) -> dict[str, float]:
+    """The values of all that is known."""
+    values: dict[str, float | None] = {}
+    if (precision := look.nena) is not None:
         values |= {"nena_nm": precision.sigma_nm, "nena_error_nm": precision.error_nm}
-    return Assessment(checkpoint=_checkpoint(counts, values), nena=precision)
+    if (ring := look.frc) is not None:
+        values |= {"frc_nm": ring.resolution_nm, "frc_error_nm": ring.error_nm}
+        values["frc_halfbit_nm"] = ring.half_bit_nm
+    if (near := look.neighbours) is not None:
+        values |= {"fractal_dimension": near.dimension, "nyquist_nm": near.nyquist_nm}
+        values |= {"density_per_um2": near.density_per_um2}
+    if (done := look.completeness) is not None:
+        values |= {"completeness": done.share}
+        values |= {"completeness_low": done.low, "completeness_high": done.high}
+    if (rest := look.pool) is not None:
+        values |= {"pool_left": rest.left, "pool_low": rest.low, "pool_high": rest.high}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _checkpoint(counts: Totals, values: Mapping[str, float]) -> Checkpoint:
@@ -147,13 +204,29 @@ def _checkpoint(counts: Totals, values: Mapping[str, float]) -> Checkpoint:
 
 def _begin(scope: Scope, first: Localizations) -> Running:
     sigma = _precision_nm(scope, first)
-    return Running(links=Links(reach_nm=linking.REACH_SIGMAS * sigma), pairs=Pairs(12 * sigma))
+    cell_nm = CELL_SIGMAS * sigma if scope.target_nm is None else scope.target_nm
+    return Running(
+        links=Links(reach_nm=linking.REACH_SIGMAS * sigma),
+        pairs=Pairs(PAIR_SIGMAS * sigma),
+        halves=halves.start(scope.bounds_nm, sigma, first.y, first.x),
+        blinks=Blinks(),
+        cells=completeness.start(scope.bounds_nm, cell_nm),
+        growth=Growth(),
+    )
 
 
-def _run(running: Running, molecules: Localizations) -> Running:
-    links, _ = linking.fold(running.links, molecules.frame, molecules.x, molecules.y)
-    pairs = nena.fold(running.pairs, molecules.frame, molecules.x, molecules.y)
-    return replace(running, links=links, pairs=pairs)
+def _run(running: Running, molecules: Localizations, seconds: float) -> Running:
+    frame, y, x = molecules.frame, molecules.y, molecules.x
+    links, linked = linking.fold(running.links, frame, x, y)
+    new_y, new_x = y[linked.new], x[linked.new]
+    return Running(
+        links=links,
+        pairs=nena.fold(running.pairs, frame, x, y),
+        halves=halves.fold(running.halves, y, x, linked.began),
+        blinks=neighbours.fold(running.blinks, new_y, new_x),
+        cells=completeness.fold(running.cells, new_y, new_x),
+        growth=pool.fold(running.growth, seconds, float(links.blinks)),
+    )
 
 
 def _precision_nm(scope: Scope, first: Localizations) -> float:

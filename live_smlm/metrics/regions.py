@@ -1,4 +1,4 @@
-"""Parts of the field that a user has drawn, in nm: rectangles and polygons, and what lies in them."""
+"""Parts of the field that a user has drawn: rectangles and polygons in nm; what lies in them."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
