@@ -177,7 +177,7 @@ def _path(known: History, name: str) -> _Path:
 
 def _measured(told: History, name: str, x: F64, y: F64) -> Measured:
     """With errors as far as the metrics know them."""
-    own = _column(told, f"{name.removesuffix('_nm')}_sd_nm") / y
+    own = _column(told, f"{name.removesuffix('_nm')}_error_nm") / y
     if name == "completeness":
         return Measured(x=x, y=np.log(_hits(y)), error=np.full(len(x), _LEAST_ERROR), trust=3.0)
     if np.isfinite(own).all():

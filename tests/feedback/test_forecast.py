@@ -168,7 +168,7 @@ def test_an_unknown_value_is_not_forecast() -> None:
 
 
 def test_errors_that_are_known_weigh() -> None:
-    sure, unsure = (forecast(history(2000, 0.0, frc_sd_nm=sd), "frc_nm", 36.0) for sd in (0.3, 6.0))
+    sure, unsure = (forecast(history(2000, 0.0, frc_error_nm=sd), "frc_nm", 36.0) for sd in (0.3, 6.0))
     assert sure.now is not None
     assert unsure.now is not None
     assert unsure.now.high - unsure.now.low > 3 * (sure.now.high - sure.now.low)
