@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from live_smlm.core import F64, I64, AnyArray, Bool, Localizations, require
+from live_smlm.core import I64, AnyArray, Bool, Localizations, require
+from live_smlm.render.locate import ACROSS, DOWN, WIDE_CELL, cells
 from live_smlm.render.viewport import Rect
 
 CHUNK = 2**18
@@ -20,9 +20,6 @@ CHUNK = 2**18
 CELL_NM = 1280.0
 WIDE_NM = 100.0
 """Molecules with a larger sigma stand in a cell of their own that is always looked into."""
-_ACROSS, _DOWN = 128, 127
-"""Cells of the torus; behind them one row's worth for the wide ones."""
-_WIDE_CELL = _ACROSS * _DOWN
 _LATEST_FRAME = 2**32 - 1
 _ROOM_BYTES = 2**26
 """More than the system's allocator keeps in its heap; what is not touched costs nothing."""
@@ -91,7 +88,9 @@ class Open:
 
     def closed(self, room: "Room") -> "Closed":
         """The same rows, sorted by place."""
-        return Closed({name: column[: self.count] for name, column in self.columns.items()}, room)
+        rows = slice(self.count)
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        return Closed(columns, self._wide[rows], room)
 
 
 class Room:
@@ -117,15 +116,15 @@ class Room:
 class Closed:
     """Rows sorted by cell, of which it is known where each begins."""
 
-    def __init__(self, columns: Columns, room: Room) -> None:
-        cells = _cells(columns)
-        order = np.argsort(cells, kind="stable")
+    def __init__(self, columns: Columns, wide: Bool, room: Room) -> None:
+        at = cells(columns["x"], columns["y"], wide, CELL_NM)
+        order = np.argsort(at, kind="stable")
         self.columns: Columns = {}
         for name, column in columns.items():
             self.columns[name] = room.array(len(order), column.dtype)
             np.take(column, order, out=self.columns[name], mode="clip")
         self.count = len(order)
-        counts = np.bincount(cells, minlength=_WIDE_CELL + 1)
+        counts = np.bincount(at, minlength=WIDE_CELL + 1)
         self._begins = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
         frame = columns["frame"]
         self.frames = int(frame.min()), int(frame.max())
@@ -138,16 +137,16 @@ class Closed:
     def near(self, rect: Rect) -> Runs:
         """All that lie in the rectangle are among these rows, and all wide ones."""
         none_before = np.zeros(0, np.bool_)
-        wide_from = int(self._begins[_WIDE_CELL])
+        wide_from = int(self._begins[WIDE_CELL])
         y0, x0, y1, x1 = (np.clip(side / CELL_NM, -1e9, 1e9) for side in rect)
         top, left, bottom, right = (int(np.floor(side)) for side in (y0, x0, y1, x1))
-        if bottom - top + 1 >= _DOWN and right - left + 1 >= _ACROSS:
+        if bottom - top + 1 >= DOWN and right - left + 1 >= ACROSS:
             return Runs(np.zeros(1, np.int64), np.array([self.count]), wide_from, none_before)
-        rows = np.unique(np.arange(top, min(bottom, top + _DOWN - 1) + 1) % _DOWN) * _ACROSS
+        rows = np.unique(np.arange(top, min(bottom, top + DOWN - 1) + 1) % DOWN) * ACROSS
         runs = _runs(left, right)
         begins = [self._begins[rows + first] for first, _ in runs]
         ends = [self._begins[rows + last + 1] for _, last in runs]
-        wide = self._begins[_WIDE_CELL:]
+        wide = self._begins[WIDE_CELL:]
         return Runs(
             np.concatenate([*begins, wide[:1]]).astype(np.int64),
             np.concatenate([*ends, wide[1:]]).astype(np.int64),
@@ -158,16 +157,10 @@ class Closed:
 
 def _runs(left: int, right: int) -> list[tuple[int, int]]:
     """First and last cell of the torus's row for columns left to right."""
-    if right - left + 1 >= _ACROSS:
-        return [(0, _ACROSS - 1)]
-    first, last = left % _ACROSS, right % _ACROSS
-    return [(first, last)] if first <= last else [(0, last), (first, _ACROSS - 1)]
-
-
-def _cells(columns: Columns) -> NDArray[np.uint16]:
-    """The cell of each row; a row that lies nowhere is anywhere."""
-    across, down = _cell_of(columns["x"], _ACROSS), _cell_of(columns["y"], _DOWN)
-    return np.asarray(np.where(_wide(columns), _WIDE_CELL, down * _ACROSS + across), np.uint16)
+    if right - left + 1 >= ACROSS:
+        return [(0, ACROSS - 1)]
+    first, last = left % ACROSS, right % ACROSS
+    return [(first, last)] if first <= last else [(0, last), (first, ACROSS - 1)]
 
 
 def _wide(columns: Columns) -> Bool:
@@ -177,8 +170,3 @@ def _wide(columns: Columns) -> Bool:
         if name in columns:
             wide |= columns[name] > WIDE_NM
     return wide
-
-
-def _cell_of(place: AnyArray, around: int) -> F64:
-    whole = np.floor(np.nan_to_num(place.astype(np.float64), posinf=0.0, neginf=0.0) / CELL_NM)
-    return np.asarray(np.mod(whole, around))

@@ -1,9 +1,40 @@
-"""The loop that finds rows by place."""
+"""The loops that find rows by place."""
+
+import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from live_smlm.core import F32, F64, I64, AnyArray, Bool
 from live_smlm.physics.jit import jit
+
+ACROSS, DOWN = 128, 127
+"""Cells of the torus; behind them one row's worth for the wide ones."""
+WIDE_CELL = ACROSS * DOWN
+
+
+@jit
+def _around(place: float, cell_nm: float, around: int) -> int:
+    """Which of so many cells in a circle; a place that is nowhere is in the first."""
+    if not math.isfinite(place):
+        return 0
+    whole = math.floor(place / cell_nm)
+    # Compiled code may multiply by the cell's reciprocal, which misses a cell's very edge.
+    if whole * cell_nm > place:
+        whole -= 1
+    elif (whole + 1) * cell_nm <= place:
+        whole += 1
+    return min(max(int(whole - around * math.floor(whole / around)), 0), around - 1)
+
+
+@jit
+def cells(x: F32, y: F32, wide: Bool, cell_nm: float) -> NDArray[np.uint16]:
+    """The cell of each row; a row that lies nowhere is anywhere."""
+    found = np.empty(x.size, np.uint16)
+    for m in range(x.size):
+        row, column = _around(y[m], cell_nm, DOWN), _around(x[m], cell_nm, ACROSS)
+        found[m] = WIDE_CELL if wide[m] else row * ACROSS + column
+    return found
 
 
 @jit

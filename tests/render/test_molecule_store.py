@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from live_smlm.core import STILL, InputError, Localizations, drift_curve, from_columns
 from live_smlm.render import chunks
-from live_smlm.render.chunks import WIDE_NM
+from live_smlm.render.chunks import CELL_NM, WIDE_NM
 from live_smlm.render.filters import Filters
+from live_smlm.render.locate import ACROSS, DOWN, WIDE_CELL, cells
 from live_smlm.render.store import START, MoleculeStore
 from live_smlm.render.viewport import EVERYWHERE, Rect
 
@@ -192,3 +193,18 @@ def test_a_molecule_takes_28_bytes_and_little_more() -> None:
 def test_frames_that_do_not_count_from_0_are_refused() -> None:
     with pytest.raises(InputError, match="frames count from 0 to 4294967295"):
         MoleculeStore().add(from_columns({"frame": [-1], "x": [0], "y": [0]}))
+
+
+def test_cells_go_round_and_edges_are_exact() -> None:
+    edges = CELL_NM * np.arange(-300, 300)
+    wild = np.array([np.nan, np.inf, -np.inf, 3e38, -3e38])
+    x = np.concatenate([edges, np.nextafter(edges.astype(np.float32), -np.inf), wild])
+    x = x.astype(np.float32)
+    y, wide = x[::-1].copy(), np.zeros(len(x), np.bool_)
+    found = cells(x, y, wide, CELL_NM)
+    right, down = (np.floor(v.astype(np.float64) / CELL_NM) for v in (x[:1200], y[5:]))
+    assert np.array_equal(found[:1200] % ACROSS, right % ACROSS)
+    assert np.array_equal(found[5:] // ACROSS, down % DOWN)
+    assert (found < WIDE_CELL).all()
+    assert (found[1200:1203] % ACROSS == 0).all()
+    assert (cells(x, y, ~wide, CELL_NM) == WIDE_CELL).all()
