@@ -84,7 +84,7 @@ def photograph(source: MicroManagerSource, places: list[tuple[float, float]]) ->
     frames: list[RawPixels] = []
     with source.open() as stream:
         for x_um, y_um in places:
-            source.move_stage(x_um, y_um)
+            source.move(x_um, y_um)
             for k, batch in enumerate(stream):
                 if k == SETTLED_FRAMES + round(source.status().fill * 1000):
                     frames.append(batch.pixels[-1])

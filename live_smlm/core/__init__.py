@@ -4,7 +4,7 @@ Units are nm, photons, seconds, frames. The origin is the outer corner of
 pixel (0, 0); x along columns, y along rows, z away from the objective.
 """
 
-from live_smlm.core.actuator import Actuator
+from live_smlm.core.actuator import Actuator, Safeguard, Stage
 from live_smlm.core.arrays import F32, F64, I16, I32, I64, AnyArray, Bool, RawPixels
 from live_smlm.core.camera import CameraModel
 from live_smlm.core.device import CPU, Device, read_device
@@ -66,8 +66,10 @@ __all__ = [
     "RawPixels",
     "Reconstruction",
     "RoiBatch",
+    "Safeguard",
     "SourceFault",
     "SourceStatus",
+    "Stage",
     "Stop",
     "StreamInfo",
     "Will",

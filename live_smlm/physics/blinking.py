@@ -155,7 +155,8 @@ class FourState:
 
     The laser activates molecules that are off at a rate proportional to its
     power. A blink ends in the dark state or, with probability 1 / `blinks`, in
-    bleaching; so a molecule blinks `blinks` times on average.
+    bleaching; so a molecule blinks `blinks` times on average. With `fade_frames`
+    molecules that are off bleach, too, whatever the laser's power.
     """
 
     on_frames: float = 3.0
@@ -163,10 +164,16 @@ class FourState:
     dark_frames: float = 2.5
     """Mean time in the dark between two blinks."""
     blinks: float = 2.0
+    fade_frames: float | None = None
+    """The pool falls to 1 / e in so many frames without having been seen; None: it does not."""
 
     name: ClassVar[str] = "four-state"
 
     def __post_init__(self) -> None:
+        require(
+            self.fade_frames is None or (np.isfinite(self.fade_frames) and self.fade_frames >= 1),
+            f"fade_frames is {self.fade_frames}; give 1 or more frames, or none",
+        )
         _check_on_frames("on_frames", self.on_frames)
         _check_on_frames("dark_frames", self.dark_frames)
         require(
@@ -228,6 +235,7 @@ class FourStateRun:
     def step(self, laser_power: float = 1.0) -> On:
         """See `BlinkingProcess`; the power acts on the rate of activation."""
         check_power(laser_power)
+        self._fade()
         new_ids, start = self._activate(self._rate * laser_power)
         is_new = np.ones(len(new_ids), np.bool_)
         ids = np.concatenate([self._ids, new_ids])
@@ -239,6 +247,13 @@ class FourStateRun:
         self._ids, self._is_on, self._left = ids[alive], is_on[alive], end[alive] - 1.0
         seen = fraction > 0
         return ids[seen], fraction[seen]
+
+    def _fade(self) -> None:
+        """Molecules that were never on are lost: the next of the shuffled pool."""
+        if self._model.fade_frames is not None:
+            lost = int(self._rng.binomial(self.off, -np.expm1(-1 / self._model.fade_frames)))
+            self._used += lost
+            self._bleached += lost
 
     def _activate(self, rate: float) -> On:
         """Molecules that come on in this frame, and when: the next of the shuffled pool."""

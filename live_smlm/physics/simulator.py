@@ -8,6 +8,7 @@ batches they are taken, and another camera sees the same molecules.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from live_smlm.physics.drift import Drift, NoDrift, displacements, drift_path
 from live_smlm.physics.emitters import Brightness, start_emitters
 from live_smlm.physics.field import Field, check_number
 from live_smlm.physics.noise import expose
+from live_smlm.physics.slide import HOME, Shift, Slide
 from live_smlm.physics.specimens import Specimen
 
 _MOST_PIXELS = 2**26
@@ -124,14 +126,15 @@ class Acquisition:
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
         emitters, drift, background, noise = simulator.streams()
-        self._emitters = start_emitters(
+        start = partial(
+            start_emitters,
             simulator.specimen,
             simulator.blinking,
             simulator.brightness,
             simulator.field,
             simulator.visible,
-            emitters,
         )
+        self._slide = Slide(start, simulator.field, emitters)
         self._drift = displacements(simulator.drift, np.random.default_rng(drift))
         camera = simulator.camera
         self._background = simulator.background.pattern(
@@ -146,9 +149,9 @@ class Acquisition:
         return self._frame
 
     def advance(
-        self, frames: int = 1, laser_power: float = 1.0
+        self, frames: int = 1, laser_power: float = 1.0, shift: Shift = HOME
     ) -> tuple[FrameBatch, Localizations]:
-        """The next frames and their truth.
+        """The next frames and their truth; `shift` is the stage's, beside the drift.
 
         The truth holds the molecules whose centre is in the frame: x, y, z with
         drift, the photons that arrive in that frame, the background where the
@@ -157,7 +160,7 @@ class Acquisition:
         require(frames > 0, f"frames is {frames}; give at least one")
         index = np.arange(self._frame, self._frame + frames)
         self._frame += frames
-        image, molecule, position, photons = self._molecules(frames, laser_power)
+        image, molecule, position, photons = self._molecules(frames, laser_power, shift)
 
         simulator, camera = self._simulator, self._simulator.camera
         fading = simulator.background.fading(index)
@@ -182,11 +185,13 @@ class Acquisition:
             from_columns({name: values[seen] for name, values in truth.items()}),
         )
 
-    def _molecules(self, frames: int, laser_power: float) -> tuple[I64, I64, F64, F64]:
+    def _molecules(
+        self, frames: int, laser_power: float, shift: Shift
+    ) -> tuple[I64, I64, F64, F64]:
         """Which image each molecule of the next frames is in, its identity, place and photons."""
-        emissions = [self._emitters.step(laser_power) for _ in range(frames)]
+        emissions = [self._slide.step(laser_power, shift) for _ in range(frames)]
         # The drift is asked last, so that it is not asked once too often.
-        places = [e.position + shift for e, shift in zip(emissions, self._drift, strict=False)]
+        places = [e.position + moved for e, moved in zip(emissions, self._drift, strict=False)]
         return (
             np.repeat(np.arange(frames), [len(place) for place in places]),
             np.concatenate([e.molecule for e in emissions]),

@@ -6,8 +6,9 @@ told elsewhere (`mm_camera`, `mm_loop`).
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol, TypeAlias
@@ -21,7 +22,7 @@ from live_smlm.core import (
     StreamInfo,
     require,
 )
-from live_smlm.sources import mm_errors
+from live_smlm.sources import mm_errors, mm_safe, mm_stage
 from live_smlm.sources.mm_camera import CoreCamera, Description
 from live_smlm.sources.mm_java import ChildDevice
 from live_smlm.sources.mm_local import LocalDevice
@@ -46,6 +47,7 @@ class Device(Protocol):
     def stop(self) -> None: ...  # noqa: D102
     def status(self) -> SourceStatus: ...  # noqa: D102
     def call(self, name: str, *values: Any) -> Any: ...  # noqa: D102
+    def guarded(self, safe: Mapping[str, float]) -> AbstractContextManager[None]: ...  # noqa: D102
 
 
 class MicroManagerSource:
@@ -97,13 +99,25 @@ class MicroManagerSource:
         """How it stands now."""
         return self._device.status()
 
+    def unsettable(self, name: str) -> str | None:
+        """Why `Device.Property` or `exposure` cannot be set; see `core.Actuator`."""
+        why: str | None = self._device.call("unsettable", name)
+        return why
+
     def set(self, name: str, value: str | float) -> None:
-        """Set `Device.Property`, while streaming too."""
+        """Set `Device.Property` or `exposure`, while streaming too; see `core.Actuator`."""
         self._device.call("set", name, value)
 
     def get(self, name: str) -> str:
-        """The value of `Device.Property`."""
+        """The value of `Device.Property` or `exposure`."""
         return str(self._device.call("get", name))
+
+    def guarded(self, safe: Mapping[str, float]) -> AbstractContextManager[None]:
+        """Safe values at the exit, and after a crash; see `core.Safeguard`."""
+        for name in safe:
+            why = self.unsettable(name)
+            require(why is None, str(why))
+        return self._device.guarded(safe)
 
     def set_exposure(self, milliseconds: float) -> None:
         """For the next frames; a camera that cannot while streaming refuses."""
@@ -113,9 +127,14 @@ class MicroManagerSource:
         """In milliseconds."""
         return float(self._device.call("exposure"))
 
-    def move_stage(self, x_um: float, y_um: float) -> None:
-        """Send the XY stage there and wait until it has arrived."""
-        self._device.call("move_stage", x_um, y_um)
+    def move(self, x_um: float, y_um: float) -> None:
+        """Send the XY stage there and wait until it has settled; see `core.Stage`."""
+        mm_stage.move(self._device.call, x_um, y_um)
+
+    def position(self) -> tuple[float, float]:
+        """Where the XY stage is, um."""
+        x_um, y_um = self._device.call("stage_position")
+        return float(x_um), float(y_um)
 
 
 @contextmanager
@@ -129,17 +148,29 @@ def connected(settings: MicroManager, camera_for: CameraFor) -> Iterator[MicroMa
             child.close()
     else:
         with headless(settings) as core:
-            device = LocalDevice(CoreCamera(core, settings))
-            yield MicroManagerSource(device, settings, camera_for)
+            yield MicroManagerSource(local(core, settings), settings, camera_for)
+
+
+def local(core: Any, settings: MicroManager) -> LocalDevice:
+    """The camera of a core in this process."""
+    adapters, config = _files(settings)
+    guardian = partial(mm_safe.guardian, partial(_core_of, adapters), config)
+    return LocalDevice(CoreCamera(core, settings), guardian)
 
 
 @contextmanager
 def headless(settings: MicroManager) -> Iterator[Any]:
     """A core in this process, which holds one at a time."""
+    adapters, config = _files(settings)
+    with _core_of(adapters, config, settings.buffer_mb) as core:
+        yield core
+
+
+@contextmanager
+def _core_of(adapters: Path, config: Path, buffer_mb: int = 1) -> Iterator[Any]:
     import mmpycorex  # noqa: PLC0415 - heavy, for those who use a camera
     import pycromanager  # noqa: PLC0415 - likewise
 
-    adapters, config = _files(settings)
     with _only_one():
         require(not mmpycorex.is_pymmcore_active(), _TAKEN)
         try:
@@ -147,7 +178,7 @@ def headless(settings: MicroManager) -> Iterator[Any]:
                 str(adapters),
                 str(config),
                 python_backend=True,
-                buffer_size_mb=settings.buffer_mb,
+                buffer_size_mb=buffer_mb,
             )
         except Exception as error:
             raise mm_errors.config_refused(error, config, adapters) from error
@@ -208,7 +239,12 @@ def _demo_files(adapters: Path | None) -> tuple[Path, Path]:
     require(
         adapters is None, f"adapters is {adapters} but there is no config; give both, or neither"
     )
+    folder = demo_adapters()
+    return folder, folder / _DEMO
+
+
+def demo_adapters() -> Path:
+    """The folder of the demo camera's device adapter."""
     import mm_test_adapters  # noqa: PLC0415 - for the demo camera only
 
-    folder = Path(mm_test_adapters.device_adapter_path())
-    return folder, folder / _DEMO
+    return Path(mm_test_adapters.device_adapter_path())

@@ -13,6 +13,7 @@ import numpy as np
 
 from live_smlm.core import RawPixels, SourceFault, require
 from live_smlm.sources import mm_errors
+from live_smlm.sources.mm_devices import CoreDevices
 from live_smlm.sources.mm_loop import Condition, LoopPlan, Shot
 from live_smlm.sources.mm_settings import MicroManager
 
@@ -41,12 +42,12 @@ class Description:
 
 
 class CoreCamera:
-    """The core's current camera, as `mm_loop.Camera`, and the other devices beside it."""
+    """The core's current camera, as `mm_loop.Camera`, with the devices beside it."""
 
     def __init__(self, core: Any, settings: MicroManager) -> None:
         self._core, self._settings = core, settings
         self._device = str(core.get_camera_device())
-        self._devices = _words(core.get_loaded_devices())
+        self.devices = CoreDevices(core)
         require(
             bool(self._device), "Micro-Manager has no camera; name one in its configuration (Core)"
         )
@@ -103,50 +104,6 @@ class CoreCamera:
         if self._core.is_sequence_running():
             self._core.stop_sequence_acquisition()
 
-    def set(self, name: str, value: str | float) -> None:
-        """Set `Device.Property`; while streaming too, where the device allows it."""
-        device, part = self._split(name)
-        text = f"{value:.15g}" if isinstance(value, float) else str(value)
-        try:
-            self._core.set_property(device, part, text)
-        except Exception as error:
-            self._check_property(device, part)
-            allowed = _words(self._core.get_allowed_property_values(device, part))
-            limits = self._limits(device, part)
-            raise mm_errors.value_refused(device, part, value, allowed, limits, error) from error
-
-    def get(self, name: str) -> str:
-        """The value of `Device.Property`, as Micro-Manager writes it."""
-        device, part = self._split(name)
-        try:
-            return str(self._core.get_property(device, part))
-        except Exception as error:
-            self._check_property(device, part)
-            raise mm_errors.refused(f"reading {name}", error) from error
-
-    def set_exposure(self, milliseconds: float) -> None:
-        """For the next frames; a camera that cannot while streaming refuses."""
-        require(
-            math.isfinite(milliseconds) and milliseconds > 0,
-            f"exposure is {milliseconds} ms; give a number above 0",
-        )
-        try:
-            self._core.set_exposure(float(milliseconds))
-        except Exception as error:
-            raise mm_errors.refused(f"exposure of {milliseconds:g} ms", error) from error
-
-    def exposure(self) -> float:
-        """In milliseconds."""
-        return float(self._core.get_exposure())
-
-    def move_stage(self, x_um: float, y_um: float) -> None:
-        """Send the XY stage there and wait until it has arrived."""
-        try:
-            self._core.set_xy_position(float(x_um), float(y_um))
-            self._core.wait_for_device(self._core.get_xy_stage_device())
-        except Exception as error:
-            raise mm_errors.refused(f"moving the stage to {x_um:g}, {y_um:g} um", error) from error
-
     def _check_idle(self) -> None:
         require(
             not self._core.is_sequence_running(),
@@ -167,9 +124,9 @@ class CoreCamera:
     def _prepare(self) -> None:
         settings = self._settings
         for name, value in settings.preset.items():
-            self.set(name, value)
+            self.devices.set(name, value)
         if settings.binning is not None:
-            self.set(f"{self._device}.Binning", settings.binning)
+            self.devices.set(f"{self._device}.Binning", settings.binning)
         region = settings.region
         if region is not None:
             try:
@@ -178,7 +135,7 @@ class CoreCamera:
             except Exception as error:
                 raise mm_errors.refused(f"roi {settings.roi}", error) from error
         if settings.exposure_ms is not None:
-            self.set_exposure(settings.exposure_ms)
+            self.devices.set_exposure(settings.exposure_ms)
 
     def _describe(self) -> Description:
         core = self._core
@@ -196,7 +153,7 @@ class CoreCamera:
             library=str(core.get_device_library(self._device)),
             shape=shape,
             dtype=f"uint{8 * size}",
-            exposure_ms=self.exposure(),
+            exposure_ms=self.devices.exposure(),
             corner=(0, 0) if region is None else (region.y, region.x),
         )
 
@@ -210,30 +167,3 @@ class CoreCamera:
                 f"{shape[0]}x{shape[1]} {dtype} were due; somebody changed its region or pixel type"
             )
         return pixels.reshape(shape)
-
-    def _split(self, name: str) -> tuple[str, str]:
-        """Device and property; either may hold dots of its own."""
-        fits = [device for device in self._devices if name.startswith(f"{device}.")]
-        if not fits:
-            raise mm_errors.unknown_device(name, self._devices)
-        device = max(fits, key=len)
-        return device, name[len(device) + 1 :]
-
-    def _limits(self, device: str, part: str) -> tuple[float, float] | None:
-        core = self._core
-        if not core.has_property_limits(device, part):
-            return None
-        lower = core.get_property_lower_limit(device, part)
-        return float(lower), float(core.get_property_upper_limit(device, part))
-
-    def _check_property(self, device: str, part: str) -> None:
-        known = _words(self._core.get_device_property_names(device))
-        if part not in known:
-            raise mm_errors.unknown_property(device, part, known)
-
-
-def _words(vector: Any) -> list[str]:
-    """A list of Micro-Manager's as one of Python's; the Java bridge gives an object."""
-    if hasattr(vector, "size") and hasattr(vector, "get"):
-        return [str(vector.get(k)) for k in range(vector.size())]
-    return [str(word) for word in vector]

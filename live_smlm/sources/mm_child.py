@@ -2,7 +2,8 @@
 
 A call to a dead server never returns, so it is made where it can be killed.
 Frames and signs of life leave through one pipe, from the thread that pops;
-requests come through another, each with an answer.
+requests come through another, each with an answer. It owns what it has been
+told to guard: before it ends, however it ends, it sets the safe values.
 """
 
 import os
@@ -11,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from multiprocessing.connection import Connection
 from typing import Any, TypeAlias
 
@@ -19,6 +20,7 @@ from live_smlm.core import InputError, SourceFault, SourceStatus
 from live_smlm.sources import mm_errors
 from live_smlm.sources.mm_camera import CoreCamera
 from live_smlm.sources.mm_loop import IDLE_S, Sequence
+from live_smlm.sources.mm_safe import make_safe, tell
 from live_smlm.sources.mm_settings import MicroManager
 
 TICK_S = 0.2
@@ -35,12 +37,16 @@ def main(frames: Connection, control: Connection, attach: Attach, settings: Micr
     try:
         with attach(settings) as core:
             child = _Child(CoreCamera(core, settings), frames, control)
-            control.send(("ready", child.camera.description))
-            child.serve()
-    except InputError as error:
-        control.send(("refused", str(error)))
-    except Exception as error:  # noqa: BLE001 - the parent raises it
-        control.send(("refused", str(mm_errors.refused("the connection", error))))
+            try:
+                control.send(("ready", child.camera.description))
+                child.serve()
+            finally:
+                child.make_safe()
+    except Exception as error:  # noqa: BLE001 - the parent raises it, if it is there
+        known = isinstance(error, InputError)
+        why = str(error if known else mm_errors.refused("the connection", error))
+        with suppress(OSError):
+            control.send(("refused", why))
     os._exit(0)  # the bridge's threads may wait for a dead server
 
 
@@ -64,6 +70,8 @@ class _Child:
         """The one that runs, or the last one."""
         self._ending: list[str] = []
         """How its end was asked for since the last start, which may take long."""
+        self._safe: dict[str, float] = {}
+        self._saving = threading.Lock()
 
     def serve(self) -> None:
         """Stream whenever asked to; requests are answered meanwhile."""
@@ -75,6 +83,12 @@ class _Child:
                 self._tell_fault(str(error), is_input=isinstance(error, InputError))
             except Exception as error:  # noqa: BLE001 - the parent raises it
                 self._tell_fault(mm_errors.one_line(error), is_input=False)
+
+    def make_safe(self) -> list[str]:
+        """Set what is guarded to its safe values, once; what went wrong."""
+        with self._saving:
+            safe, self._safe = self._safe, {}
+            return make_safe(self.camera.devices, safe)
 
     def _tell_fault(self, text: str, *, is_input: bool) -> None:
         status = SourceStatus() if self._sequence is None else self._sequence.status
@@ -110,7 +124,19 @@ class _Child:
             while True:
                 self._control.send(self._reply(*self._control.recv()))
         except (EOFError, OSError):
-            os._exit(1)  # the parent is gone
+            self._orphaned()
+            os._exit(1)
+
+    def _orphaned(self) -> None:
+        """The parent is gone, or has given this process up."""
+        names = ", ".join(f"{name} to {value:g}" for name, value in self._safe.items())
+        wrong = self.make_safe()
+        if wrong:
+            tell(f"the run was killed and is not safe, see to it by hand: {'; '.join(wrong)}")
+        elif names:
+            tell(f"the run was killed; set {names}")
+        with suppress(Exception):  # a camera that goes on would refuse the next run
+            self.camera.halt()
 
     def _reply(self, what: str, *values: Any) -> tuple[str, Any]:
         if what in ("start", "close"):
@@ -120,13 +146,17 @@ class _Child:
             self._ending.append(what)  # first, so that a sequence that comes now sees it
             if (sequence := self._sequence) is not None:
                 _end(sequence, what)
+        elif what == "guard":
+            self._safe = dict(values[0])
+        elif what == "make_safe":
+            return "done", self.make_safe()
         else:
             return self._called(what, *values)
         return "done", None
 
     def _called(self, name: str, *values: Any) -> tuple[str, Any]:
         try:
-            return "done", getattr(self.camera, name)(*values)
+            return "done", getattr(self.camera.devices, name)(*values)
         except InputError as error:
             return "refused", str(error)
         except Exception as error:  # noqa: BLE001 - the parent raises it

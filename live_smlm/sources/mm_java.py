@@ -7,7 +7,7 @@ the child's. A server that dies or hangs is noticed by the child's silence.
 import multiprocessing
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any
@@ -36,6 +36,7 @@ class ChildDevice:
         self._control, control = spawn.Pipe()
         self._asking = threading.Lock()
         self._streaming = False
+        self._guarding = False
         self._status = SourceStatus()
         self._silence_s = SILENCE_S
         self._process = spawn.Process(
@@ -79,8 +80,29 @@ class ChildDevice:
         return self._status
 
     def call(self, name: str, *values: Any) -> Any:
-        """A request to the camera or another device: a method of `CoreCamera`."""
+        """A request to a device: a method of `CoreDevices`."""
         return self._ask(name, *values)
+
+    @contextmanager
+    def guarded(self, safe: Mapping[str, float]) -> Iterator[None]:
+        """See `core.Safeguard`: the child has the devices, and notices that this process ends."""
+        self._ask("guard", dict(safe))
+        self._guarding = True
+        try:
+            yield
+        finally:
+            wrong = self._made_safe()
+            self._guarding = False
+        if wrong:
+            raise SourceFault(f"not safe, see to it by hand: {'; '.join(wrong)}")
+
+    def _made_safe(self) -> list[str]:
+        """What went wrong."""
+        try:
+            wrong: list[str] = self._ask("make_safe")
+        except (SourceFault, InputError) as fault:
+            return [str(fault)]
+        return wrong
 
     def close(self) -> None:
         """Let the child go; one that cannot is killed."""
@@ -154,9 +176,12 @@ class ChildDevice:
         return value
 
     def _lost(self, how: str) -> SourceFault:
-        """The child is of no use any more."""
+        """The child is of no use any more; one that guards something has a last chance to act."""
         self._streaming = False
-        self._process.kill()
+        if self._guarding:
+            _close(self._control)
+        else:
+            self._process.kill()
         return SourceFault(
             f"the connection to Micro-Manager on port {self._port} {how}; see whether it still "
             "runs, then connect anew"

@@ -1,13 +1,14 @@
 """A simulated specimen before Micro-Manager's demo camera.
 
 The core, its camera's clock, buffer, numbers and losses are real, and so are
-the device calls that change laser and exposure; only what the frames show comes
-from the simulator. Everything that names it says that it is simulated.
+the device calls that change laser, exposure and stage; only what the frames show
+comes from the simulator. Everything that names it says that it is simulated.
 """
 
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -24,15 +25,15 @@ from live_smlm.core import (
     require,
 )
 from live_smlm.physics.simulator import Acquisition, Simulator
-from live_smlm.sources.micromanager import MicroManagerSource, headless
-from live_smlm.sources.mm_camera import CoreCamera
-from live_smlm.sources.mm_local import LocalDevice
+from live_smlm.physics.slide import HOME, Shift
+from live_smlm.sources.micromanager import MicroManagerSource, demo_adapters, headless, local
 from live_smlm.sources.mm_settings import MicroManager
 
 LASER = "Laser.Voltage"
 """The property that feedback turns; a device of the demo adapter, 0 to 10 V."""
 VOLTS_PER_POWER = 5.0
 """Voltage at which the simulator's laser has power 1."""
+_CONFIG = Path(__file__).with_name("specimen.cfg")
 
 
 class Scene(Protocol):
@@ -40,10 +41,11 @@ class Scene(Protocol):
 
     truth: list[Localizations]
 
-    def show(self, index: I64, dose: float) -> RawPixels:
+    def show(self, index: I64, dose: float, shift: Shift = HOME) -> RawPixels:
         """The frames with these rising numbers; dose is 1 at laser power 1 and the usual exposure.
 
-        The array is not written to again.
+        `shift` is how far the stage has moved the sample over the image. The array
+        is not written to again.
         """
 
 
@@ -55,15 +57,15 @@ class LiveScene:
         self._keep_truth = keep_truth
         self.truth: list[Localizations] = []
 
-    def show(self, index: I64, dose: float) -> RawPixels:
+    def show(self, index: I64, dose: float, shift: Shift = HOME) -> RawPixels:
         """See `Scene`; molecules blink and bleach in frames that were lost, too."""
         runs = np.split(index, np.flatnonzero(np.diff(index) > 1) + 1)
         shown = []
         for run in runs:
             lost = int(run[0]) - self._acquisition.frame
             if lost > 0:
-                self._acquisition.advance(lost, dose)
-            batch, truth = self._acquisition.advance(len(run), dose)
+                self._acquisition.advance(lost, dose, shift)
+            batch, truth = self._acquisition.advance(len(run), dose, shift)
             shown.append(batch.pixels)
             if self._keep_truth and len(truth):
                 self.truth.append(truth)
@@ -75,7 +77,7 @@ class LiveScene:
 
 
 class Replay:
-    """Frames made beforehand, over and over with new numbers, whatever the laser does."""
+    """Frames made beforehand, over and over with new numbers, whatever laser and stage do."""
 
     def __init__(self, simulator: Simulator, frames: int) -> None:
         batches, truths = zip(*simulator.stream(frames), strict=True)
@@ -84,7 +86,12 @@ class Replay:
         self.truth: list[Localizations] = [concatenate(list(truths))]
         """Of the first round."""
 
-    def show(self, index: I64, dose: float) -> RawPixels:  # noqa: ARG002 - a scene's signature
+    def show(
+        self,
+        index: I64,
+        dose: float,  # noqa: ARG002 - a scene's signature
+        shift: Shift = HOME,  # noqa: ARG002 - likewise
+    ) -> RawPixels:
         """See `Scene`."""
         places = index % len(self._frames)
         first, last = int(places[0]), int(places[-1])
@@ -105,7 +112,7 @@ class SpecimenSource:
         keep_truth: bool = True,
     ) -> None:
         self.camera = camera
-        """The real device calls: exposure, properties."""
+        """The real device calls: exposure, properties, stage."""
         self._simulator = simulator
         self._keep_truth = keep_truth
         self._replay = Replay(simulator, precomputed) if precomputed else None
@@ -151,14 +158,42 @@ class SpecimenSource:
         """How it stands now."""
         return self.camera.status()
 
+    def unsettable(self, name: str) -> str | None:
+        """See `core.Actuator`."""
+        return self.camera.unsettable(name)
+
     def set(self, name: str, value: str | float) -> None:
-        """Set `Device.Property`, as `Laser.Voltage`, while streaming too."""
+        """Set `Device.Property`, as `Laser.Voltage`, while streaming too; see `core.Actuator`."""
         self.camera.set(name, value)
+
+    def get(self, name: str) -> str:
+        """See `core.Actuator`."""
+        return self.camera.get(name)
+
+    def guarded(self, safe: Mapping[str, float]) -> AbstractContextManager[None]:
+        """See `core.Safeguard`."""
+        return self.camera.guarded(safe)
+
+    def move(self, x_um: float, y_um: float) -> None:
+        """Move the sample, as the stage does, over the image; see `core.Stage`.
+
+        A field's width away there is another field of the same sample.
+        """
+        self.camera.move(x_um, y_um)
+
+    def position(self) -> tuple[float, float]:
+        """See `core.Stage`."""
+        return self.camera.position()
 
     def _filled(self, empty: Iterator[FrameBatch], scene: Scene) -> Generator[FrameBatch]:
         for batch in empty:
-            pixels = scene.show(batch.index, self._dose())
+            pixels = scene.show(batch.index, self._dose(), self._shift())
             yield FrameBatch(pixels, batch.index, batch.time_s)
+
+    def _shift(self) -> Shift:
+        """Of the sample over the image, as the stage says."""
+        x_um, y_um = self.position()
+        return 1000 * x_um, 1000 * y_um
 
     def _dose(self) -> float:
         """Light per frame, as the devices say."""
@@ -185,6 +220,8 @@ def in_demo_camera(
     camera = simulator.camera
     rows, columns = camera.shape
     settings = MicroManager(
+        config=_CONFIG,
+        adapters=demo_adapters(),
         buffer_mb=buffer_mb,
         frames=frames,
         exposure_ms=1000 * simulator.frame_interval_s,
@@ -197,9 +234,5 @@ def in_demo_camera(
         },
     )
     with headless(settings) as core:
-        device, _ = LASER.split(".")
-        core.load_device(device, "DemoCamera", "D-DA")
-        core.set_parent_label(device, "DHub")
-        core.initialize_device(device)
-        source = MicroManagerSource(LocalDevice(CoreCamera(core, settings)), settings, camera)
+        source = MicroManagerSource(local(core, settings), settings, camera)
         yield SpecimenSource(source, simulator, precomputed=precomputed, keep_truth=keep_truth)

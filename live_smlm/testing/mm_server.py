@@ -1,4 +1,4 @@
-"""A double of Micro-Manager's server: enough of its protocol for one camera.
+"""A double of Micro-Manager's server: enough of its protocol for one camera and a stage.
 
     python -m live_smlm.testing.mm_server [--port 4827] [--capacity 64] [--shape 32x40]
 
@@ -24,6 +24,9 @@ import zmq
 
 VERSION = "5.1.0"
 CAMERA = "Camera"
+STAGE = "XY"
+_STAGE_S = 0.05
+"""So long does the stage go, however far."""
 _STRING, _DOUBLE, _INT, _LONG = "java.lang.String", "double", "int", "long"
 
 
@@ -48,6 +51,8 @@ class Core:
     """Frames taken, of those that were made (skipped ones are not)."""
     made_at_stop: int = 0
     overflowed: bool = False
+    place: tuple[float, float] = (0.0, 0.0)
+    arrives: float = 0.0
 
     def _number(self, place: int) -> int:
         skip = int(self.properties["Skip"])
@@ -78,7 +83,7 @@ class Core:
         return "Double"
 
     def getLoadedDevices(self) -> list[str]:  # noqa: N802, D102
-        return [CAMERA, "Core"]
+        return [CAMERA, STAGE, "Core"]
 
     def getDevicePropertyNames(self, _: str) -> list[str]:  # noqa: N802, D102
         return list(self.properties)
@@ -88,6 +93,24 @@ class Core:
 
     def hasPropertyLimits(self, _: str, __: str) -> bool:  # noqa: N802, D102
         return False
+
+    def isPropertyReadOnly(self, _: str, __: str) -> bool:  # noqa: N802, D102
+        return False
+
+    def getXYStageDevice(self) -> str:  # noqa: N802, D102
+        return STAGE
+
+    def setXYPosition(self, _: str, x: float, y: float) -> None:  # noqa: N802, D102
+        self.place, self.arrives = (x, y), time.monotonic() + _STAGE_S
+
+    def getXPosition(self, _: str) -> float:  # noqa: N802, D102
+        return self.place[0]
+
+    def getYPosition(self, _: str) -> float:  # noqa: N802, D102
+        return self.place[1]
+
+    def deviceBusy(self, _: str) -> bool:  # noqa: N802, D102
+        return time.monotonic() < self.arrives
 
     def getProperty(self, _: str, name: str) -> str:  # noqa: N802, D102
         return f"{self.properties[name]:g}"
@@ -160,6 +183,11 @@ _ARGUMENTS: dict[str, list[str]] = {
     "getAllowedPropertyValues": [_STRING] * 2,
     "hasPropertyLimits": [_STRING] * 2,
     "getDevicePropertyNames": [_STRING],
+    "isPropertyReadOnly": [_STRING] * 2,
+    "setXYPosition": [_STRING, _DOUBLE, _DOUBLE],
+    "getXPosition": [_STRING],
+    "getYPosition": [_STRING],
+    "deviceBusy": [_STRING],
     "getDeviceLibrary": [_STRING],
     "setExposure": [_DOUBLE],
     "startSequenceAcquisition": [_INT, _DOUBLE, "boolean"],

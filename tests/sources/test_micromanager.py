@@ -147,7 +147,7 @@ def test_devices_are_set_and_read_while_it_streams(camera: MicroManagerSource) -
         assert camera.get("Camera.Gain") == "3"
         camera.set_exposure(5.0)
         assert camera.exposure() == 5.0
-        camera.move_stage(10.0, -20.0)
+        camera.move(10.0, -20.0)
         assert next(stream).index[0] > 0
 
 
@@ -159,7 +159,7 @@ def test_a_move_of_the_stage_moves_the_image_by_as_much() -> None:
         frames = []
         with source.open() as stream:
             for x_um, y_um in ((255.0, 255.0), (261.0, 252.0)):
-                source.move_stage(x_um, y_um)
+                source.move(x_um, y_um)
                 last = next(stream).index[-1] + 3
                 frames.append(next(b for b in stream if b.index[-1] > last).pixels[-1].astype(int))
     # 1 um a pixel; the stage steps by 15 nm, so it stands exactly at multiples of 3 um.

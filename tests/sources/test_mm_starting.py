@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from multiprocessing import Pipe
 from typing import Any
 
@@ -43,7 +44,7 @@ class SlowCamera:
 
 def test_a_local_camera_that_starts_is_stopped() -> None:
     camera: Any = SlowCamera()
-    device = LocalDevice(camera)
+    device = LocalDevice(camera, lambda _: nullcontext())
     device.stop()  # of no sequence; the next one is not concerned
     camera.meanwhile = device.stop
     with device.acquire() as stream:
@@ -72,6 +73,7 @@ class Deaf(ChildDevice):
 
     def __init__(self) -> None:
         self._port, self._silence_s, self._streaming = 1, 0.01, True
+        self._guarding = False
         self._process: Any = self
         self.killed = False
         self.left = 10**4
