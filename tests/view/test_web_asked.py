@@ -29,6 +29,7 @@ USUAL = {
     "mode": "gaussian",
     "by": "time",
     "map": "magma",
+    "contrast": "",
 }
 
 
@@ -43,6 +44,9 @@ def test_a_picture_is_asked_for_in_words() -> None:
     assert (said.viewport.origin_nm, said.viewport.pixel_nm) == ((-12.5, 100.0), 16.0)
     assert (said.taste.drawing.mode, said.taste.by) == (Mode.GAUSSIAN, "frame")
     assert (said.taste.value_map, said.taste.count_map) == ("magma", "inferno")
+    assert said.taste.tone.fixed is None
+    assert asked.read(query(contrast="20+to+5e3")).taste.tone.fixed == (20.0, 5000.0)
+    assert asked.read(query(contrast="to+100")).taste.tone.fixed == (0.0, 100.0)
 
 
 def test_a_large_screen_gets_coarser_pixels_of_the_same_place() -> None:
@@ -75,6 +79,10 @@ def test_a_large_screen_gets_coarser_pixels_of_the_same_place() -> None:
         (query(mode="cubism"), "mode is 'cubism'; give histogram"),
         (query(by="hearsay"), "by is 'hearsay'; give counts"),
         (query(map="jet"), "map is 'jet'; give grays"),
+        (query(contrast="much"), "write such as 500 to 5000"),
+        (query(contrast="50+to"), "contrast is '50 to'; give both ends"),
+        (query(contrast="5+to+5"), "contrast is '5 to 5'; give both ends"),
+        (query(contrast=None), "contrast is missing"),
     ],
 )
 def test_nonsense_is_refused_in_words(question: str, words: str) -> None:

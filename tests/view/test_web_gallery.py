@@ -17,7 +17,7 @@ from live_smlm.view.web.gallery import AWAY_S, MOST_VIEWERS, BusyError, Gallery,
 
 def question(viewer: int = 1, nm: float = 64.0, x: float = 0.0, by: str = "counts") -> Asked:
     said = f"viewer={viewer:08x}&rows=200&columns=240&y=0&x={x}&nm={nm}&mode=histogram&by={by}"
-    return asked.read(said + "&map=grays")
+    return asked.read(said + "&map=grays&contrast=")
 
 
 def opened() -> tuple[Inbox, Gallery]:

@@ -135,6 +135,16 @@ def test_alarms_stand_out_and_a_server_that_has_gone_is_told() -> None:
             assert page.tell("$('events').textContent").endswith("alarm: <b>width</b> is 1.3")
             assert page.tell("document.querySelectorAll('.chart polyline').length") == 2  # a gap
             assert page.tell("$('stop').hidden && $('abort').hidden")
+            automatic = page.tell("shown.about.contrast[1]")
+            page.tell("$('contrast').focus()")
+            for key in "0 to 7":
+                page.key(key)
+            page.tell("$('contrast').blur()")
+            page.until("String(shown.about.contrast) === '0,7'")
+            page.key("[")
+            page.until("shown.about.contrast[1] === 8.75 && $('contrast').value === '0 to 8.75'")
+            page.key("a")
+            page.until(f"Math.abs(shown.about.contrast[1] - {automatic}) < 1e-6 * {automatic}")
             # The two lines are 200 nm apart, by the scale of what is shown.
             page.tell("sight = { nm: 1, x: 5700, y: 3000 }; fitted = false; moved()")
             page.until("shown.about.complete && shown.about.nm === 1 && shown.about.x === 5700")

@@ -19,7 +19,8 @@ from live_smlm.view.web.server import Server, serving
 
 TOKEN = "a-long-secret"  # noqa: S105 - of the test
 PICTURE = (
-    "/picture?viewer=00000000&rows=100&columns=120&y=0&x=0&nm=128&mode=histogram&by=counts&map=hot"
+    "/picture?viewer=00000000&rows=100&columns=120&y=0&x=0&nm=128"
+    "&mode=histogram&by=counts&map=hot&contrast="
 )
 
 

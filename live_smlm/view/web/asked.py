@@ -9,15 +9,17 @@ from live_smlm.core import InputError, require
 from live_smlm.render.accumulator import Drawing, Mode
 from live_smlm.render.colour import COLORMAPS
 from live_smlm.render.viewport import Viewport
+from live_smlm.view.ranges import range_of
 from live_smlm.view.sight import FINEST_NM
 from live_smlm.view.taste import BY, MODES, Taste
+from live_smlm.view.tone import Tone
 
 MOST_PIXELS = 2**21
 """Of one picture; a larger screen gets coarser pixels."""
 _MOST_SIDE = 20_000
 _COARSEST_NM = 1e6
 _FARTHEST_NM = 1e9
-_NAMES = ("viewer", "rows", "columns", "y", "x", "nm", "mode", "by", "map")
+_NAMES = ("viewer", "rows", "columns", "y", "x", "nm", "mode", "by", "map", "contrast")
 _VIEWER = re.compile(r"[0-9a-f]{8,32}")
 
 
@@ -45,7 +47,8 @@ def read(query: str) -> Asked:
     require(mode in MODES, f"mode is {_short(mode)}; give {', '.join(MODES)}")
     require(by in BY, f"by is {_short(by)}; give {', '.join(BY)}")
     require(colours in COLORMAPS, f"map is {_short(colours)}; give {', '.join(COLORMAPS)}")
-    taste = Taste(drawing=Drawing(mode=Mode(mode)), by=BY[by]).with_colormap(colours)
+    tone = Tone(fixed=_contrast(words["contrast"]))
+    taste = Taste(drawing=Drawing(mode=Mode(mode)), by=BY[by], tone=tone).with_colormap(colours)
     return Asked(words["viewer"], affordable(shape, pixel_nm, (y, x)), taste)
 
 
@@ -98,6 +101,19 @@ def _number(words: dict[str, str], name: str, least: float, most: float) -> floa
         f"{name} is {_short(words[name])}; give {least:g} to {most:g} nm",
     )
     return number
+
+
+def _contrast(said: str) -> tuple[float, float] | None:
+    """Molecules per µm² of the darkest and the brightest shade; None follows what is seen."""
+    span = range_of(said)
+    if span is None:
+        return None
+    low, high = max(span[0], 0.0), span[1]
+    require(
+        low < high < math.inf,
+        f"contrast is {_short(said)}; give both ends, such as 0 to 5000, or nothing",
+    )
+    return low, high
 
 
 def _short(said: str) -> str:

@@ -166,6 +166,7 @@ def print_of(picture: Picture, taste: Taste) -> Print:
             "by": picture.look.by if shading.value_limits else None,
             "mode": picture.look.drawing.mode.value,
             "limits": shading.value_limits or shading.limits,
+            "contrast": shading.limits,
             "complete": picture.complete,
         },
         allow_nan=False,

@@ -46,11 +46,12 @@ const KEYS = {
   ArrowLeft: () => pan(80, 0), ArrowRight: () => pan(-80, 0), ArrowUp: () => pan(0, 80),
   ArrowDown: () => pan(0, -80), "+": () => middle(1.5), "=": () => middle(1.5),
   "-": () => middle(1 / 1.5), f: fit, Home: fit, m: () => next("mode"), c: () => next("by"),
-  l: () => next("map"),
+  l: () => next("map"), "]": () => dim(1 / 1.25), "[": () => dim(1.25),
+  a: () => setContrast(look.contrast ? null : shown && shown.about.contrast),
 };
 document.addEventListener("keydown", (event) => {
   const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (!act || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select")) return;
+  if (!act || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select, input")) return;
   event.preventDefault();
   act();
 });
@@ -67,6 +68,24 @@ function chosen() {
   $("map").value = look.maps[kind()];
   askSoon();
 }
+function setContrast(limits) {
+  look.contrast = limits;
+  $("contrast").value = limits ? limits.map((end) => Number(end.toPrecision(4))).join(" to ") : "";
+  $("contrast").classList.remove("wrong");
+  askSoon();
+}
+function dim(factor) {
+  if (!shown) return;
+  const [low, high] = shown.about.contrast;
+  setContrast([low, Math.max(high * factor, low + 1e-6)]);
+}
+$("contrast").addEventListener("change", () => {
+  const said = $("contrast").value.trim(), ends = said.split("to").map((end) => Number(end));
+  const good = said === "" || (ends.length === 2 && /\d.*to.*\d/.test(said) && 0 <= ends[0] && ends[0] < ends[1]
+    && ends[1] < Infinity);
+  if (good) setContrast(said ? ends : null);
+  else $("contrast").classList.add("wrong");
+});
 fill("mode", KNOWN.modes, look.mode);
 fill("by", Object.keys(KNOWN.by), look.by);
 fill("map", Object.keys(KNOWN.maps), look.maps[0]);

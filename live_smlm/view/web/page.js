@@ -8,7 +8,8 @@ const viewer = Array.from(crypto.getRandomValues(new Uint8Array(8)),
   (n) => n.toString(16).padStart(2, "0")).join("");
 const token = location.hash.slice(1);
 const stage = $("stage"), canvas = $("picture");
-const look = { mode: KNOWN.usual.mode, by: KNOWN.usual.by, maps: [...KNOWN.usual.maps] };
+const look = { mode: KNOWN.usual.mode, by: KNOWN.usual.by, maps: [...KNOWN.usual.maps],
+  contrast: null };  // low and high, molecules / µm²; null follows what is seen
 let field = null;       // height and width of what the camera sees, nm
 let sight = null;       // y, x of the stage's corner and the length of one of its points, nm
 let fitted = true;
@@ -119,7 +120,8 @@ async function askPicture() {
   const ratio = window.devicePixelRatio || 1, { rows, columns } = size();
   const question = new URLSearchParams({ viewer, rows: Math.round(rows * ratio),
     columns: Math.round(columns * ratio), y: sight.y, x: sight.x, nm: Math.max(sight.nm / ratio, FINEST_NM),
-    mode: look.mode, by: look.by, map: look.maps[kind()] });
+    mode: look.mode, by: look.by, map: look.maps[kind()],
+    contrast: look.contrast ? look.contrast.join(" to ") : "" });
   const answer = await ask(`/picture?${question}`, seen.picture);
   if (answer.status !== 200) return;
   const about = JSON.parse(answer.headers.get("X-Picture"));
