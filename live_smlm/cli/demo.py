@@ -19,8 +19,10 @@ from live_smlm.cli.words import (
     Desk,
     Json,
     OpenWindow,
+    Regions,
     Seed,
     SnapshotEvery,
+    StopRule,
     Web,
     WebControl,
     WebHost,
@@ -60,6 +62,8 @@ def demo(
     engine: Annotated[str, typer.Option(help="Engine or chain")] = usual.DEMO,
     topology: Annotated[str | None, typer.Option(help="threads or processes")] = None,
     record: Annotated[bool | None, typer.Option(help="Keep the raw movie")] = None,
+    stop: StopRule = None,
+    regions: Regions = None,
     desk: Desk = None,
     snapshot_every: SnapshotEvery = None,
     web: Web = None,
@@ -74,6 +78,7 @@ def demo(
         seconds = 20.0
     given = {"seconds": seconds, "frames": frames, "out": out, "engine": engine}
     given |= {"topology": topology, "record": record, "source": f"demo:seed={seed},truth=true"}
+    given |= {"stop": stop, "regions": regions}
     given |= {"desk": desk, "snapshot_every": snapshot_every}
     given |= {"web": web, "web_host": web_host, "web_control": web_control}
     seen: list[Summed] = []

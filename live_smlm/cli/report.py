@@ -72,7 +72,7 @@ def gathered(run: Path) -> Told:
         history=judged.history,
         drift=judged.drift,
         ring=_ring(judged),
-        forecasts=[str(line) for line in judged.said.get("forecasts", ())],
+        forecasts=[str(line["words"]) for line in judged.said.get("forecasts", ())],
     )
 
 

@@ -19,8 +19,11 @@ from live_smlm.cli.words import (
     Device,
     Json,
     OpenWindow,
+    Regions,
     Shadow,
     SnapshotEvery,
+    StopDryRun,
+    StopRule,
     Web,
     WebControl,
     WebHost,
@@ -35,6 +38,7 @@ from live_smlm.pipeline.dispatcher import Overload
 from live_smlm.session import Control, Outcome, RunPlan, Session, Topology
 from live_smlm.session.device import choose, told
 from live_smlm.session.folder import run_into
+from live_smlm.session.judging import judging_of
 from live_smlm.session.sources import opened
 from live_smlm.store.record import Finish
 from live_smlm.store.run_folder import default_folder
@@ -59,6 +63,13 @@ def run(
     out: Annotated[str | None, typer.Option("--out", help="Folder of the run")] = None,
     frames: Annotated[int | None, typer.Option(help="End after so many frames")] = None,
     seconds: Annotated[float | None, typer.Option(help="End after so many seconds")] = None,
+    stop: StopRule = None,
+    stop_dry_run: StopDryRun = None,
+    regions: Regions = None,
+    judge: Annotated[
+        bool | None, typer.Option(help="Say live how good the picture is, and what is to come")
+    ] = None,
+    drift: Annotated[bool | None, typer.Option(help="Look for drift, and take it off")] = None,
     record: Annotated[bool | None, typer.Option(help="Keep the raw movie")] = None,
     shadow: Shadow = None,
     overload: Annotated[str | None, typer.Option(help="wait, defer, thin or fallback")] = None,
@@ -97,7 +108,7 @@ def run_config(
         check_screen()
     now = datetime.now().astimezone()
     folder = Path(chosen.out) if chosen.out else default_folder(chosen.engine, now)
-    control = Control()
+    control, judging = Control(), judging_of(chosen)
     with (
         opened(chosen) as (source, psf),
         progress(chosen.frames) as line,
@@ -129,6 +140,7 @@ def run_config(
                 watchers=(line,),
                 started=started,
                 snapshot_every_s=chosen.snapshot_every,
+                judging=judging,
             )
     return {**summary(folder, outcome), "device": told(plan)}
 

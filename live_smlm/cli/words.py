@@ -24,6 +24,17 @@ Device: TypeAlias = Annotated[
 Shadow: TypeAlias = Annotated[
     bool | None, typer.Option("--shadow/--no-shadow", help="Fit a few molecules again to compare")
 ]
+StopRule: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--stop", help="When it is enough, as 'frc < 30 nm or time > 10 min'"),
+]
+Regions: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--regions", help="Judged apart: 'cell = left,top,right,bottom; …', nm"),
+]
+StopDryRun: TypeAlias = Annotated[
+    bool | None, typer.Option("--stop-dry-run", help="Say when the rule would end it, and go on")
+]
 Threads: TypeAlias = Annotated[int, typer.Option("--threads", help="Lanes; 0: one per core")]
 Desk: TypeAlias = Annotated[
     str | None,

@@ -52,6 +52,23 @@ class RunConfig:
     out: str | None = _key(None, "Folder of the run; unset: a new one under runs/")
     frames: int | None = _key(None, "End after so many frames")
     seconds: float | None = _key(None, "End after so many seconds")
+    judge: bool = _key(
+        default=True,
+        text="Say live how good the picture is, how the sample drifts, what is to come",
+    )
+    stop: str | None = _key(
+        None,
+        "End when it is enough: 'frc < 30 nm or time > 10 min'; of frc, halfbit, resolution, "
+        "nyquist, completeness, molecules, blinks, pool, drift, time, frames; 'frc gain < 1 nm in "
+        "60 s'; and, or, brackets, 'in every roi'",
+    )
+    stop_after: int = _key(500, "Before so many frames nothing measured ends the run")
+    stop_checks: int = _key(3, "Looks in a row in which what is measured must hold")
+    stop_dry_run: bool = _key(default=False, text="Say when the rule would end the run, and go on")
+    regions: str | None = _key(
+        None, "Judged apart, nm: 'cell = left,top,right,bottom; tip = x,y x,y x,y'"
+    )
+    drift: bool = _key(default=True, text="Look for drift, and take it off the picture")
     topology: str = _key("processes", "Where workers live: threads, processes, none (all remote)")
     workers: int = _key(1, "Worker processes on this machine")
     lanes: int = _key(2, "Engine lanes per worker")
@@ -73,12 +90,17 @@ class RunConfig:
     )
 
     def __post_init__(self) -> None:
-        for name in ("frames", "workers", "lanes", "chunk_frames"):
+        for name in ("frames", "workers", "lanes", "chunk_frames", "stop_checks"):
             value = getattr(self, name)
             require(
                 value is None or value >= 1,
                 f"{name} is {value}; give at least 1",
             )
+        require(self.stop_after >= 0, f"stop_after is {self.stop_after}; give 0 or more frames")
+        require(
+            self.stop is None or self.judge,
+            f"stop is {self.stop!r} but judge is off, which is what it goes by; switch judge on",
+        )
         for name in ("workers", "lanes"):
             require(getattr(self, name) <= _MOST, f"{name} is {getattr(self, name)}; give fewer")
         require(

@@ -156,12 +156,13 @@ def step(
 
 
 def _ordered(state: StopState, order: Order | None, newest: Checkpoint) -> StopState:
-    """With what the operator wants."""
+    """With what the operator wants; the last word counts."""
     if order is None or order.will is Will.STOP:
         return state
     if order.will is Will.EXTEND:
         return replace(
             state,
+            held=False,
             until_frame=newest.frame + (order.frames or 0),
             until_s=newest.seconds + (order.seconds or 0.0),
         )
@@ -238,19 +239,25 @@ def _look(condition: Condition, history: History) -> Judged:
         return _gained(condition, history, blank)
     if condition.quantity.name in FORECAST:
         return _expected(condition, history, blank)
-    last, name = history[-1], condition.quantity.name
+    return _known(condition, history, blank)
+
+
+def _known(limit: Limit, history: History, blank: Judged) -> Judged:
+    """By the value as it is."""
+    last, name = history[-1], limit.quantity.name
     known = {**last.values, "frame": last.frame, "seconds": last.seconds}
     if not math.isfinite(value := known.get(name, math.nan)):
         return replace(blank, why=f"{name} is not known yet")
-    return replace(blank, value=value, met=_met(condition, value))
+    return replace(blank, value=value, met=_met(limit, value))
 
 
 def _expected(limit: Limit, history: History, blank: Judged) -> Judged:
     """By the fitted value, with the forecast."""
     seen = forecast(history, limit.quantity.name, limit.goal)
-    if seen.now is None:
-        return replace(blank, why=seen.why)
-    now, exact = seen.now, limit.quantity.certain
+    exact = limit.quantity.certain
+    if seen.now is None:  # counts are known all the same
+        return _known(limit, history, blank) if exact else replace(blank, why=seen.why)
+    now = seen.now
     return replace(
         blank,
         value=now.value,

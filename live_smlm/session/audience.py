@@ -6,7 +6,7 @@ loopback; beyond it they want the run's keys.
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from live_smlm.pipeline.desk import LARGEST_REQUEST, WAITING_ANSWERS, Archive, D
 from live_smlm.pipeline.glimpse import Glimpse
 from live_smlm.pipeline.publisher import Publisher
 from live_smlm.session.charts import Charts
-from live_smlm.session.plan import Control, RunPlan
+from live_smlm.session.plan import RunPlan
 from live_smlm.transport.endpoints import bound, is_loopback
 
 _LAST_WORD_MS = 500
@@ -64,7 +64,7 @@ class Audience:
         plan: RunPlan,
         state: Callable[[], dict[str, Any]],
         glimpse: Glimpse,
-        control: Control,
+        commands: Mapping[str, Callable[[str], None]],
         tell: Callable[[str, str], None],
     ) -> Iterator[Publisher]:
         """Open both doors; on a good end leave them open until the viewers have all."""
@@ -77,7 +77,6 @@ class Audience:
             self.doors = Doors(status=_address(status), desk=_address(door), token=self.token)
             chronicle = Chronicle()
             files = Files(archive=self.archive, chronicle=chronicle, series=self.charts.whole)
-            commands = {"stop": control.stop, "abort": control.abort}
             hand = Hand(token=self.token, commands=commands, tell=tell)
             self._desk = Desk(door, files, hand)
             with self._desk.open():

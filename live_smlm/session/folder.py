@@ -13,12 +13,15 @@ from live_smlm.pipeline.collector import Watcher
 from live_smlm.pipeline.dispatcher import Overload
 from live_smlm.pipeline.outcomes import Event, Localized
 from live_smlm.session import doors
+from live_smlm.session.analyst import Analyst, analyst_of
 from live_smlm.session.check import check
 from live_smlm.session.device import told
+from live_smlm.session.judging import Judging
 from live_smlm.session.plan import Control, Outcome, RunPlan
 from live_smlm.session.run import Session
 from live_smlm.session.snapshot import Snapshot, drawing
 from live_smlm.store.log import LocalizationLog
+from live_smlm.store.quality import QualityLog
 from live_smlm.store.raw import RawRecorder
 from live_smlm.store.record import About, EventLog, FrameCounts, Progress, RunRecord
 from live_smlm.store.run_folder import create, raw_folder, snapshot_path
@@ -77,21 +80,28 @@ class _Keeper:
     """Closed when the run's doors are."""
     snapshot: Snapshot | None
     every_s: float
-    _drawing: ExitStack = field(default_factory=ExitStack)
+    analyst: Analyst | None
+    _beside: ExitStack = field(default_factory=ExitStack)
+    """What goes on while frames come: drawing and judging."""
 
     def begin(self, running: Session) -> None:
-        """Tell where the run can be watched; begin to draw."""
+        """Tell where the run can be watched; begin to draw and to judge."""
         self.scribe.session = running
         self.held.callback(doors.forget, self.folder)
         doors.tell(self.folder, running.doors)
         running.tell("started", f"status stream at {running.status_address}")
+        self.held.push(self._beside)
         if self.snapshot is not None:
-            self.held.push(self._drawing)
-            self._drawing.enter_context(drawing(self.snapshot, self.every_s, running.tell))
+            self._beside.enter_context(drawing(self.snapshot, self.every_s, running.tell))
+        if self.analyst is not None:
+            self.analyst.tell, self.analyst.seconds = running.tell, running.seconds
+            self._beside.enter_context(self.analyst.working())
 
     def end(self, outcome: Outcome) -> None:
-        """Complete picture, events and record."""
-        self._drawing.close()
+        """Complete picture, judgement, events and record."""
+        if self.analyst is not None:  # the run's own ears are closed by now
+            self.analyst.tell = lambda what, detail: self.scribe.event(Event(what, detail))
+        self._beside.close()
         if self.snapshot is not None and (why := self.snapshot.finish()) is not None:
             self.scribe.event(Event("snapshot failed", why))
         self.scribe.event(Event(outcome.finish.value, outcome.reason))
@@ -109,6 +119,7 @@ def run_into(
     watchers: tuple[Watcher, ...] = (),
     started: Callable[[Session], None] = lambda _: None,
     snapshot_every_s: float | None = None,
+    judging: Judging | None = None,
 ) -> Outcome:
     """Run, and leave a folder that tells everything, however the run ends."""
     info = source.info
@@ -138,7 +149,11 @@ def run_into(
         snapshot = None
         if snapshot_every_s is not None:
             snapshot = Snapshot(snapshot_path(folder), log, info.camera)
-        keeper = _Keeper(folder, scribe, held, snapshot, snapshot_every_s or 0.0)
+        analyst = None
+        if judging is not None:
+            quality = held.enter_context(QualityLog(folder))
+            analyst = analyst_of(judging, info, log, quality, control)
+        keeper = _Keeper(folder, scribe, held, snapshot, snapshot_every_s or 0.0, analyst)
 
         def begun(running: Session) -> None:
             keeper.begin(running)
@@ -155,6 +170,8 @@ def run_into(
             ended=keeper.end,
             name=folder.name,
             archive=log,
+            more=dict if analyst is None else analyst.state,
+            orders={} if analyst is None else analyst.orders,
         ).run()
 
 

@@ -8,7 +8,7 @@ gives waiting frames up (to the raw record, where there is one).
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,6 @@ import zmq
 from live_smlm.core import FrameSource, require
 from live_smlm.engines import registry
 from live_smlm.fitting.shadow import open_shadow
-from live_smlm.pipeline import supervisor
 from live_smlm.pipeline.collector import Collector, Store, Watcher
 from live_smlm.pipeline.desk import Archive
 from live_smlm.pipeline.dispatcher import Dispatcher
@@ -28,10 +27,10 @@ from live_smlm.pipeline.lane import MakeEngine
 from live_smlm.pipeline.ledger import Fate
 from live_smlm.pipeline.recorder import Raw, Recorder
 from live_smlm.pipeline.witness import MakeWitness
-from live_smlm.pipeline.worker import Place
 from live_smlm.session.audience import Audience, Doors
 from live_smlm.session.charts import Charts
 from live_smlm.session.check import check
+from live_smlm.session.crew import crew
 from live_smlm.session.device import quicker, told
 from live_smlm.session.ending import reason_of, tally_at_end, tally_now
 from live_smlm.session.guard import Guard
@@ -43,11 +42,6 @@ from live_smlm.transport.endpoints import Keys, doorkeeper
 
 READY_PATIENCE_S = 120.0
 _LOOK_S = 0.05
-
-
-def make_engines() -> MakeEngine:
-    """How worker processes find engines: by name, in their own registry."""
-    return registry.chain
 
 
 @dataclass(slots=True)
@@ -70,6 +64,10 @@ class Session:
     """What viewers are to call this run."""
     archive: Archive | None = None
     """Where viewers get what was localized before they came."""
+    more: Callable[[], dict[str, Any]] = dict
+    """What else viewers are told of this moment."""
+    orders: Mapping[str, Callable[[str], None]] = field(default_factory=dict)
+    """What else they may order, by name; each takes words and may refuse them."""
     addresses: list[str] = field(default_factory=list)
     """Where workers come in."""
     _hub: Hub = field(init=False)
@@ -97,7 +95,6 @@ class Session:
 
     def state(self) -> dict[str, Any]:
         """The numbers of this moment, as plain values."""
-        elapsed = self._elapsed_s or (time.monotonic() - self._since_s if self._since_s else 0)
         tally = tally_now(self._hub, self._collector.stored)
         return {
             "run": self.name,
@@ -112,8 +109,9 @@ class Session:
             "stopping": self.control.stopping,
             "trust": self._guard.state(),
             "finished": self._end,
+            **self.more(),
             **self._audience.state(),
-            **numbers_of(tally, self._collector, elapsed),
+            **numbers_of(tally, self._collector, self.seconds()),
         }
 
     @property
@@ -127,9 +125,16 @@ class Session:
         """Where the status stream is told, while the run goes on."""
         return self.doors.status
 
+    def seconds(self) -> float:
+        """Since the first frame; at the end, until the last."""
+        return self._elapsed_s or (time.monotonic() - self._since_s if self._since_s else 0.0)
+
     def tell(self, what: str, detail: str) -> None:
         """An event to everybody who watches; from any thread, until all frames are settled."""
         self._hub.tell(what, detail)
+
+    def _commands(self) -> dict[str, Callable[[str], None]]:
+        return {"stop": self.control.stop, "abort": self.control.abort, **self.orders}
 
     def _served(self, context: "zmq.Context[zmq.Socket[bytes]]") -> Outcome:
         """With sockets, workers and threads around the run itself."""
@@ -142,7 +147,7 @@ class Session:
             doorkeeper(context, self.plan.keys),
             self._hub.listening(context, listen) as self.addresses,
             self._audience.admitted(
-                context, self.plan, self.state, glimpse, self.control, self.tell
+                context, self.plan, self.state, glimpse, self._commands(), self.tell
             ) as publisher,
         ):
             ours: tuple[Watcher, ...] = (self._guard, self._audience.charts)
@@ -166,7 +171,7 @@ class Session:
         hub.start()
         collector.start()
         try:
-            with self._workers():
+            with crew(self.plan, self.addresses[0], self._hub, self.make_engine, self.make_witness):
                 try:
                     yield
                 except BaseException:
@@ -187,23 +192,6 @@ class Session:
                 return
             self._hub.dispatcher.end()
         self._hub.abort.set()
-
-    def _workers(self) -> contextlib.AbstractContextManager[None]:
-        places = [
-            Place(
-                address=self.addresses[0],
-                name=f"worker-{number}",
-                lanes=self.plan.lanes,
-                sees_ring=True,
-                token=self._hub.token,
-            )
-            for number in range(self.plan.workers)
-        ]
-        if self.plan.topology is Topology.THREADS:
-            return supervisor.threads(places, self.make_engine, self.make_witness)
-        if self.plan.topology is Topology.PROCESSES:
-            return supervisor.processes(places, make_engines, self._hub, self.make_witness)
-        return contextlib.nullcontext()
 
     def _watch(self) -> None:
         """Start the camera once somebody can work; wait for the end of the frames."""

@@ -38,12 +38,15 @@ class QualityLog:
         self._file = AppendFile(history_path(self._folder))
         return self
 
-    def append(self, point: Checkpoint) -> None:
-        """One more look."""
+    def append(self, point: Checkpoint, decision: Mapping[str, Any] | None = None) -> None:
+        """One more look, with what was decided by it and upon which numbers."""
         require(
             self._file is not None, "the log of quality is not open; use it in a with statement"
         )
-        line = {"frame": point.frame, "seconds": round(point.seconds, 3), "values": point.values}
+        seconds = round(point.seconds, 3)
+        line = {"frame": point.frame, "seconds": seconds, "values": point.values}
+        if decision is not None:
+            line = {**line, "decision": decision}
         if self._file is not None:
             self._file.append(one_line(line))
 

@@ -61,9 +61,10 @@ def test_drift_that_was_found_is_taken_off_the_picture(run: Path) -> None:
     assert main(["report", str(run)]) == 0
     rows, columns = light_of(page)
     assert columns > rows + 25
+    said = {"forecasts": [{"name": "frc_nm", "words": "20 nm at best"}]}
     with QualityLog(run) as log:
         log.append(Checkpoint(400, 4.0, {"frc_nm": 22.0}))
-        log.latest(drift_curve([0, 400], [0.0, 400], [0.0, 0]), {"forecasts": ["20 nm at best"]})
+        log.latest(drift_curve([0, 400], [0.0, 400], [0.0, 0]), said)
     assert main(["report", str(run)]) == 0
     rows, columns = light_of(page)
     assert abs(columns - rows) <= 4

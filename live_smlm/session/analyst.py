@@ -1,0 +1,203 @@
+"""Who judges a run while it goes on: drift, quality, forecasts, and whether it is enough.
+
+A thread of its own reads the log at its own pace, so that nobody ever waits for a
+judgement. Looks are dear: it rests so long after each that all together cost a
+small share of a core. What fails here is told, and the run goes on without.
+"""
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from live_smlm.core import InputError, Order, Stop, StreamInfo, Will
+from live_smlm.core.feedback import read_order
+from live_smlm.feedback import rules
+from live_smlm.feedback.rules import Decision, StopState
+from live_smlm.metrics.regions import Region
+from live_smlm.pipeline.desk import Archive
+from live_smlm.session import judgement
+from live_smlm.session.analysis import FIELD, Analysis, prepare
+from live_smlm.session.judging import Judging
+from live_smlm.session.plan import Control
+from live_smlm.session.regions import read_regions
+from live_smlm.store.quality import QualityLog
+from live_smlm.transport.viewing import Span
+
+EVERY_S = 2.0
+"""Between two looks, at least."""
+SHARE = 0.05
+"""Of a core that looks may take."""
+_REDO_SHARE = 0.03
+"""And that judging old molecules anew may."""
+_READ_S = 0.1
+_END = 2**61
+
+
+@dataclass(slots=True)
+class Analyst:
+    """The judgement of one run; `working` does it, any thread may read or order."""
+
+    archive: Archive
+    analysis: Analysis
+    control: Control
+    log: QualityLog
+    tell: Callable[[str, str], None] = lambda _, __: None
+    """An event, to everybody who watches."""
+    seconds: Callable[[], float] = lambda: 0.0
+    """Since the first frame."""
+    rule: StopState | None = None
+    decision: Decision | None = None
+    _said: dict[str, Any] = field(default_factory=dict)
+    _orders: "queue.SimpleQueue[Order | Mapping[str, Region]]" = field(
+        default_factory=queue.SimpleQueue
+    )
+    _have: int = 0
+    _next_s: float = 0.0
+    _redo_s: float = 0.0
+    _told: str = ""
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def state(self) -> dict[str, Any]:
+        """The judgement of this moment, as plain values."""
+        return {"quality": self._said}
+
+    @property
+    def orders(self) -> dict[str, Callable[[str], None]]:
+        """What viewers may say, by name."""
+        return {"order": self.order, "regions": self.regions}
+
+    def order(self, words: str) -> None:
+        """The operator's will: hold, release, extend …, stop."""
+        order = read_order(words)
+        if self.rule is None and order.will is not Will.STOP:
+            raise InputError(f"order {words!r} overrules a stop rule, and this run has none")
+        self._orders.put(order)
+
+    def regions(self, words: str) -> None:
+        """Judge these regions apart from now on."""
+        self._orders.put(read_regions(words))
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Judge meanwhile, and once more when all molecules are in."""
+        thread = threading.Thread(target=self._work, name="analyst")
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            thread.join()
+
+    def _work(self) -> None:
+        try:
+            while not self._over.wait(_READ_S):
+                self._turn()
+            self._read()
+            self._finish()
+        except Exception as error:  # noqa: BLE001 - told; the run goes on without
+            self.tell("judgement failed", f"{error!r}")
+
+    def _turn(self) -> None:
+        """Read what is new; look, when it is time; do what was ordered."""
+        self._read()
+        now = time.monotonic()
+        order = self._ordered()
+        if order is not None and not self.analysis.histories[FIELD]:
+            self._look()
+        if order is not None:
+            self._decide(order)
+        if now >= self._next_s and self.analysis.frames:
+            self._costs(self._look)
+            self._decide(None)
+            self._record()
+
+    def _read(self) -> None:
+        while (span := self.archive.page(self._have, _END)).stop > self._have:
+            self._have = span.stop
+            self.analysis.add(span, self.seconds())
+
+    def _look(self) -> None:
+        if self.analysis.stale and time.monotonic() >= self._redo_s:
+            started = time.thread_time()
+            self.analysis.anew(self._pages(), self.seconds())
+            took = time.thread_time() - started
+            self._redo_s = time.monotonic() + took / _REDO_SHARE
+        self.analysis.look()
+
+    def _costs(self, look: Callable[[], None]) -> None:
+        started = time.thread_time()
+        look()
+        took = time.thread_time() - started
+        self._next_s = time.monotonic() + max(EVERY_S, took / SHARE)
+
+    def _pages(self) -> Iterator[Span]:
+        first = 0
+        while first < self._have:
+            span = self.archive.page(first, self._have)
+            if span.stop <= first:
+                return
+            yield span
+            first = span.stop
+
+    def _ordered(self) -> Order | None:
+        """The next order; new regions are taken at once."""
+        with contextlib.suppress(queue.Empty):
+            order = self._orders.get_nowait()
+            if isinstance(order, Order):
+                return order
+            self.analysis.set_regions(order)
+            self.analysis.anew(self._pages(), self.seconds())
+            self._next_s = 0.0
+        return None
+
+    def _decide(self, order: Order | None) -> None:
+        """By the rule and the operator; a stop is passed on at once."""
+        if self.rule is None:
+            if order is not None:
+                self._stop(Stop("the operator said stop", self.analysis.frames))
+            return
+        self.rule, stop, self.decision = rules.step(self.rule, self.analysis.histories, order)
+        kind = judgement.kind_of(self.rule, self.decision)
+        if kind != self._told:
+            self._told = kind
+            self.tell("decision", f"{kind}: {self.decision.because}")
+        if stop is not None:
+            self._stop(stop)
+
+    def _stop(self, stop: Stop) -> None:
+        self.tell("enough", f"after frame {stop.frame}: {stop.reason}")
+        self.control.stop(f"enough: {stop.reason}")
+
+    def _record(self) -> None:
+        """For viewers, and into the folder."""
+        self._said = judgement.told(self.analysis, self.rule, self.decision)
+        seen = self.analysis.looks[FIELD]
+        plain = None if self.decision is None else self.decision.plain()
+        try:
+            self.log.append(seen.checkpoint, plain)
+            self.log.latest(self.analysis.curve, judgement.lasting(self._said, seen))
+        except OSError as error:
+            self.tell("judgement not kept", str(error))
+
+    def _finish(self) -> None:
+        """All are in: the drift at its best, and the last word by it."""
+        if not self.analysis.frames:
+            return
+        self.analysis.finish()
+        self.analysis.anew(self._pages(), self.seconds())
+        self._look()
+        self._record()
+
+
+def analyst_of(
+    judging: Judging, info: StreamInfo, archive: Archive, log: QualityLog, control: Control
+) -> Analyst:
+    """The judge of a run that is to begin."""
+    prepare(info.camera)
+    analysis = Analysis(info.camera, info.frame_interval_s, judging.aims)
+    rule = None if judging.stop is None else rules.start(judging.stop)
+    return Analyst(archive, analysis, control, log, rule=rule)
