@@ -34,9 +34,9 @@ Row = dict[str, Any]
 def filaments(count: int, first: int, rng: np.random.Generator) -> Localizations:
     """Blinks of `ON_FRAMES` frames on straight filaments; the last ones are cut off."""
     ends = np.random.default_rng(0).uniform(0, FIELD_NM, (80, 2, 2))
-    blinks = count // ON_FRAMES
-    line, along = rng.integers(len(ends), size=blinks), rng.random((blinks, 1))
     frames = count // PER_FRAME
+    blinks = count * (frames + ON_FRAMES - 1) // (frames * ON_FRAMES)
+    line, along = rng.integers(len(ends), size=blinks), rng.random((blinks, 1))
     begin = rng.integers(-ON_FRAMES + 1, frames, blinks)
     place = ends[line, 0] + along * (ends[line, 1] - ends[line, 0])
     frame = (begin[:, None] + np.arange(ON_FRAMES)).ravel()

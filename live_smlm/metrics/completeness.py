@@ -33,6 +33,8 @@ _RAIN = 3.0
 _BINS = 6
 """Numbers of hits that are looked at, at least: more than there are parameters."""
 _LOG_MEAN = 7.0
+_LOG_SHAPES = (1.0, 4.0)
+"""From which the fit with rain begins."""
 _LOG_SHAPE = (-2.0, 6.0)
 
 
@@ -159,8 +161,13 @@ def _fit(tally: F64) -> tuple[F64, F64]:
     mean = float(np.sum(n * seen) / seen.sum())
     plain = least_squares(residuals, [math.log(mean), 0.5], method="lm", max_nfev=200)
     often = float(np.sum(n[1:] * seen[1:]) / seen[1:].sum())
-    guess = [math.log(often), 1.0, 0.0]
-    rainy = least_squares(residuals, guess, method="lm", max_nfev=300)
+    rainy = min(
+        (
+            least_squares(residuals, [math.log(often), shape, 0.0], method="lm", max_nfev=200)
+            for shape in _LOG_SHAPES
+        ),
+        key=lambda one: float(one.cost),
+    )
     best = rainy if 2 * (plain.cost - rainy.cost) > _RAIN**2 else plain
     information = best.jac.T @ best.jac
     return np.asarray(best.x), np.asarray(np.linalg.pinv(information, rcond=1e-9, hermitian=True))

@@ -20,8 +20,8 @@ from live_smlm.core import F32, F64, I32, I64, require
 from live_smlm.physics.jit import jit
 
 MOST_PIXELS = 2**20
-"""In one half."""
-TILES = 4
+"""In a half of one piece."""
+TILES, TILE_PIXELS = 3, 512
 PIXEL_SIGMAS = 0.6
 """A pixel over the precision: a quarter of 2.4, below which the resolution hardly comes."""
 BLOCK_FRAMES = 50
@@ -68,7 +68,7 @@ def start(
     side = _EVEN * math.ceil(max(height, width) / _EVEN)
     slots: I32 = np.zeros((1, 1), np.int32)
     if side**2 > most_pixels:
-        side = _EVEN * int((most_pixels / TILES) ** 0.5 / _EVEN)
+        side = TILE_PIXELS
         edges = [side * pixel_nm * np.arange(math.ceil(n / side) + 1) for n in (height, width)]
         filled, _, _ = np.histogram2d(y - top, x - left, bins=edges)
         slots = _densest(filled)

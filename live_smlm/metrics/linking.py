@@ -17,8 +17,8 @@ from live_smlm.physics.jit import jit
 REACH_SIGMAS = 4.0
 """Reach over the standard error of one coordinate: 98 % of second, more of later frames."""
 DARK_FRAMES = 2
-_CELL = 1.5
-"""Cell over reach; the mean of a blink may leave its first cell's neighbours by the rest."""
+_CELL = 3.0
+"""Cell over reach: the nearest four cells hold all that began within 1.5 reaches."""
 _NONE = -1
 
 
@@ -119,15 +119,16 @@ def _link(
     last: I64, size: I64, heads: I32, following: I32, began: I64, new: Bool,
 ) -> int:  # fmt: skip
     """Fill `began` and `new`, append the blinks that open, return how many there are."""
-    cell = _CELL * reach
+    cell, half = _CELL * reach, _CELL * reach / 2
     for i in range(count):
         bucket = _bucket(int(place[i, 0] // cell), int(place[i, 1] // cell), heads.size)
         following[i], heads[bucket] = heads[bucket], i
     for k in range(frame.size):
         now, row, column = frame[k], int(y[k] // cell), int(x[k] // cell)
         best, nearest = -1, reach * reach
-        for near_row in range(row - 1, row + 2):
-            for near_column in range(column - 1, column + 2):
+        above, left = int(y[k] // half) % 2 == 0, int(x[k] // half) % 2 == 0
+        for near_row in range(row - above, row - above + 2):
+            for near_column in range(column - left, column - left + 2):
                 bucket = _bucket(near_row, near_column, heads.size)
                 before, i = -1, heads[bucket]
                 while i >= 0:

@@ -11,8 +11,9 @@ so that D is that of the scale at which the neighbours now lie. Below the precis
 structure looks like a plane. Each blink counts once; a molecule that blinks again counts
 again, its neighbour then being itself at the distance of the precision.
 
-Memory is bounded: blinks are kept in patches of the field, all of them at first, half
-of the patches whenever there are too many. So the density stays the true one.
+Memory is bounded: of a field with too many blinks some patches are kept, half of the
+patches whenever there are too many, smaller patches of them the denser the blinks are.
+So the density stays the true one. The few neighbours beyond a patch's edge are missed.
 """
 
 import math
@@ -21,15 +22,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.spatial import KDTree
 
-from live_smlm.core import F32, F64, require
+from live_smlm.core import F32, F64, Bool, require
+from live_smlm.physics.jit import jit
 
-MOST = 12_000
+MOST = 6000
 """Blinks that are kept, at most."""
-PATCH_NM = 1000.0
+PATCH_NM = 4000.0
 _FEWEST = 300
 _SPARSEST = 8
 """Over which the number of molecules is changed."""
-_HASH = (np.uint32(0x9E3779B1), np.uint32(0x85EBCA77))
+_MOST_HALVINGS = 30
 _LEAST_D, _MOST_D = 0.5, 3.0
 
 
@@ -44,7 +46,7 @@ class Blinks:
     most: int = MOST
     patch_nm: float = PATCH_NM
     halvings: int = 0
-    """One in 2**halvings patches is kept."""
+    """So many times half of the patches was left out, every other time of smaller ones."""
     place: F32 = field(default_factory=_nowhere)
     """(n, 2): y, x."""
 
@@ -68,11 +70,12 @@ class Neighbours:
 
 def fold(blinks: Blinks, y: F32, x: F32) -> Blinks:
     """With more blinks."""
-    new = _kept(np.stack([y, x], axis=1), blinks.patch_nm, blinks.halvings)
+    new = np.stack([y, x], axis=1)
+    new = new[_chosen(new, blinks.patch_nm, 0, blinks.halvings)]
     place, halvings = np.concatenate([blinks.place, new]), blinks.halvings
-    while len(place) > blinks.most and halvings < 31:
+    while len(place) > blinks.most and halvings < _MOST_HALVINGS:
+        place = place[_chosen(place, blinks.patch_nm, halvings, halvings + 1)]
         halvings += 1
-        place = _kept(place, blinks.patch_nm, halvings)
     return replace(blinks, place=place, halvings=halvings)
 
 
@@ -118,11 +121,17 @@ def _slope(x: F64, y: F64, n: F64) -> tuple[float, float]:
     return slope, float(slope * scatter / (x[-1] - x[0]))
 
 
-def _kept(place: F32, patch_nm: float, halvings: int) -> F32:
-    if halvings == 0:
-        return place
-    patch = np.floor(place / patch_nm).astype(np.int64).astype(np.uint32)
-    mixed = patch[:, 0] * _HASH[0] ^ patch[:, 1] * _HASH[1]
-    mixed = (mixed ^ (mixed >> np.uint32(15))) * _HASH[0]
-    chosen = (mixed >> np.uint32(32 - halvings)) == 0
-    return np.asarray(place[chosen])
+@jit
+def _chosen(place: F32, patch_nm: float, first: int, stop: int) -> Bool:
+    """What lies in every other patch, by chance; patches half as wide at every other level."""
+    chosen = np.ones(len(place), np.bool_)
+    for k in range(len(place)):
+        for level in range(first, stop):
+            width = patch_nm / 2.0 ** (level // 2)
+            row, column = int(np.floor(place[k, 0] / width)), int(np.floor(place[k, 1] / width))
+            mixed = (row * 0x9E3779B1) ^ ((column + level) * 0x85EBCA77)
+            mixed = ((mixed ^ (mixed >> 15)) * 0x2C1B3C6D) & 0xFFFFFFFF
+            if mixed >> 31:
+                chosen[k] = False
+                break
+    return chosen

@@ -20,8 +20,8 @@ from scipy.special import expit
 from live_smlm.core import F32, F64, I64, require
 from live_smlm.physics.jit import jit
 
-BINS = 120
-MOST = 4000
+BINS = 80
+MOST = 1000
 """Molecules of a chunk about which more pairs of frames are not looked at."""
 _FEWEST = 100
 """Pairs; with fewer, or half as many of one molecule, nothing is said."""
@@ -29,9 +29,9 @@ _CONTRAST = 5.0
 """Pairs of one molecule over the standard error of their number."""
 _MUCH = 0.6
 """Squares left by the Gaussian over those left by the linear term, for it to be used."""
-_BROAD = 2.0
+_BROAD = 3.0
 """The Gaussian's width is at least so many sigmas: narrower, it would eat the peak."""
-_SMOOTH = 7
+_SMOOTH = 5
 """Bins over which counts are averaged to see where they peak."""
 
 

@@ -26,6 +26,8 @@ from live_smlm.metrics.totals import Totals, counted, precision_nm, totals
 FIRST = 2000
 PAIR_SIGMAS = 12.0
 """The longest distance of pairs in adjacent frames over the precision."""
+PATCHES = 12
+"""Along a side of the field, where nearest neighbours are looked for in some of them."""
 CELL_SIGMAS = 2.355
 """A resolution cell over the precision, where no target is given."""
 _USUAL = 0.12
@@ -209,7 +211,7 @@ def _begin(scope: Scope, first: Localizations) -> Running:
         links=Links(reach_nm=linking.REACH_SIGMAS * sigma),
         pairs=Pairs(PAIR_SIGMAS * sigma),
         halves=halves.start(scope.bounds_nm, sigma, first.y, first.x),
-        blinks=Blinks(),
+        blinks=Blinks(patch_nm=max(scope.height_nm, scope.width_nm) / PATCHES),
         cells=completeness.start(scope.bounds_nm, cell_nm),
         growth=Growth(),
     )
