@@ -23,23 +23,26 @@ class Kept:
 
     def add(self, places: Places) -> None:
         """Keep some of a block's molecules."""
-        chosen = slice(self._phase, None, self.stride)
-        n = len(places)
-        self._phase = (self._phase - n) % self.stride
         columns = [places.frame, places.x, places.y]
         if self.three_d:
             columns += [places.z, places.weight]
+        self._make_room(len(places))
+        chosen = slice(self._phase, None, self.stride)
         taken = len(places.x[chosen])
-        while self._count + taken > self._rows.shape[1] and self._rows.shape[1] < MOST:
-            self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)], axis=1)
-        while self._count + taken > self._rows.shape[1]:
-            half = self._rows[:, : self._count : 2]
-            self._count = half.shape[1]
-            self._rows[:, : self._count] = half.copy()
-            self.stride *= 2
         for row, column in zip(self._rows, columns, strict=False):
             row[self._count : self._count + taken] = column[chosen]
         self._count += taken
+        self._phase = (self._phase - len(places)) % self.stride
+
+    def _make_room(self, molecules: int) -> None:
+        while self._count + molecules // self.stride >= self._rows.shape[1]:
+            if 2 * self._rows.shape[1] <= MOST:
+                self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)], axis=1)
+                continue
+            half = self._rows[:, : self._count : 2].copy()
+            self._count = half.shape[1]
+            self._rows[:, : self._count] = half
+            self.stride *= 2
 
     def places(self) -> Places:
         """All that is kept; views."""

@@ -20,6 +20,8 @@ _FIELDS = {
     "value": slice(13, 16),
     "doubt": slice(16, 19),
     "shown": slice(19, 22),
+    "told": slice(22, 25),
+    "told_variance": slice(25, 28),
 }
 
 
@@ -28,23 +30,25 @@ class Knots:
     """One row per block, in the order of time."""
 
     count: int = 0
-    _table: F64 = field(default_factory=lambda: np.zeros((_FIRST_ROOM, 22)))
+    _table: F64 = field(default_factory=lambda: np.zeros((_FIRST_ROOM, 28)))
 
     def __len__(self) -> int:
         return self.count
 
     def append(
         self, *, span: tuple[float, float, float], molecules: int, at: F64, variance: F64,
-        free: F64, value: F64, doubt: F64, shown: F64,
+        free: F64, value: F64, doubt: F64, shown: F64, told: F64, told_variance: F64,
     ) -> None:  # fmt: skip
         """A further block: mean frame, first frame and the frame after the last; (3,) each.
 
         `at` and `variance` were measured; `free` is above 0 where an axis jumped before;
-        `value` and `doubt` are believed; `shown` was believed when its molecules came.
+        `value` and `doubt` are believed; `shown` was believed when its molecules came;
+        `told` is what markers said, their variance infinite where there are none.
         """
         if self.count == len(self._table):
             self._table = np.concatenate([self._table, np.zeros_like(self._table)])
         row = np.concatenate([span, [molecules], at, variance, free, value, doubt, shown])
+        row = np.concatenate([row, told, told_variance])
         self._table[self.count] = row
         self.count += 1
 
@@ -90,11 +94,18 @@ def _merged(left: F64, right: F64) -> F64:
     weight = np.array([left[3], right[3]]) + 1e-9
     out[0] = (weight * [left[0], right[0]]).sum() / weight.sum()
     out[1], out[2], out[3] = left[1], right[2], left[3] + right[3]
-    at, variance = _FIELDS["at"], _FIELDS["variance"]
-    told = np.array([1 / left[variance], 1 / right[variance]])
-    whole = told.sum(axis=0)
-    out[variance] = np.where(whole > 0, 1 / np.maximum(whole, 1e-30), np.inf)
-    mean = (told * [left[at], right[at]]).sum(axis=0) / np.maximum(whole, 1e-30)
-    out[at] = np.where(whole > 0, mean, out[at])
+    for name, error in (("at", "variance"), ("told", "told_variance")):
+        at, variance = _FIELDS[name], _FIELDS[error]
+        out[at], out[variance] = both(left[at], left[variance], right[at], right[variance])
     out[_FIELDS["free"]] = left[_FIELDS["free"]]
     return out
+
+
+def both(at: F64, variance: F64, other: F64, other_variance: F64) -> tuple[F64, F64]:
+    """Two measurements as one; an infinite variance tells nothing."""
+    weight, other_weight = 1 / variance, 1 / other_variance
+    whole = weight + other_weight
+    known = whole > 0
+    safe = np.where(known, whole, 1.0)
+    mean = np.where(known, (weight * at + other_weight * other) / safe, at)
+    return mean, np.where(known, 1 / safe, np.inf)
