@@ -130,10 +130,15 @@ def start(
 def fold(quality: Quality, molecules: Localizations, stop_frame: int, seconds: float) -> Quality:
     """The quality after the molecules of all frames up to `stop_frame`; the old one is given up.
 
-    `stop_frame` is the number after the last frame, `seconds` its time since the first.
+    `stop_frame` is the number after the last frame, `seconds` its time since the first (a
+    clock that falls is taken to stand still). Molecules without a place do not count.
     """
+    seconds = max(seconds, quality.totals.seconds)
+    known = np.isfinite(molecules.x) & np.isfinite(molecules.y)
     if quality.scope.region is not None:
-        molecules = molecules.where(inside(quality.scope.region, molecules))
+        known &= inside(quality.scope.region, molecules)
+    if not known.all():
+        molecules = molecules.where(known)
     counts = counted(quality.totals, molecules, stop_frame, seconds)
     if quality.running is not None:
         running = _run(quality.running, molecules, seconds)

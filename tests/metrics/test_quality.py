@@ -53,7 +53,7 @@ def test_every_value_is_the_one_of_the_simulation() -> None:
     assert told["active_per_um2"] < 12 / 40.96
     assert told["nyquist_nm"] < told["resolution_nm"] < 100
     assert told["resolution_nm"] == pytest.approx(
-        np.hypot(2.3548 * told["nena_nm"], told["nyquist_nm"])
+        np.hypot(2.354820 * told["nena_nm"], told["nyquist_nm"])
     )
     assert 20 < told["frc_nm"] < 120
     assert told["pool_low"] < np.exp(-2) < told["pool_high"]
@@ -87,7 +87,7 @@ def test_chunks_of_other_lengths_tell_the_same() -> None:
     )
     assert short["blinks"] == long["blinks"]
     assert short["completeness"] == pytest.approx(long["completeness"], abs=1e-6)
-    assert short["nena_nm"] == pytest.approx(long["nena_nm"], rel=0.02)
+    assert short["nena_nm"] == pytest.approx(long["nena_nm"], rel=0.06)
 
 
 def test_a_region_is_told_of_alone() -> None:
@@ -101,3 +101,17 @@ def test_a_region_is_told_of_alone() -> None:
     y, x = acquired().y, acquired().x
     assert a["molecules"] == np.sum((y >= 2000) & (y < 5000) & (x >= 1000) & (x < 4000))
     assert a["frc_nm"] < 150
+
+
+def test_places_that_are_no_numbers_and_clocks_that_fall_do_no_harm() -> None:
+    found = acquired()
+    x = found.x.copy()
+    x[::10] = np.nan
+    state = quality.start(FIELD, 100.0)
+    for k, rows in enumerate(np.array_split(np.arange(len(found)), 10)):
+        some = found.with_columns(x=x).where(rows)
+        state = quality.fold(state, some, int(some.frame[-1]) + 1, 10.0 - k)
+    told = quality.checkpoint(state)
+    assert told.values["molecules"] == np.isfinite(x).sum()
+    assert told.seconds == 10.0
+    assert told.values["nena_nm"] == pytest.approx(SIGMA, rel=0.06)
