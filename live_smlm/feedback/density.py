@@ -30,6 +30,9 @@ _MOST_UP, _MOST_DOWN = math.log(2), math.log(4)
 """Of one move: too much light bleaches what cannot come back."""
 _DARK = 1 / 30
 """Share of the set point that counts as no molecules."""
+_SMALL = 0.2
+_CALM = 0.5
+"""Errors so small are chance mostly: such a share of a move is enough."""
 _GLANCE = 0.2
 """Share of a look that is enough to see that there are far too many."""
 
@@ -84,6 +87,15 @@ def moved(state: DensityState, in_flight: int) -> DensityState:
     return replace(fresh(state), blind=in_flight)
 
 
+def stale(state: DensityState, seconds: float) -> Stepped:
+    """No density has come for `stale_s`: the safe value, until one comes again."""
+    safe = state.settings.safe
+    if state.mode is not Mode.AUTOMATIC or state.value == safe:
+        return replace(state, decision=None), None
+    why = f"no density for {state.settings.stale_s:g} s: the safe value"
+    return set_to(fresh(state), safe, why, seconds, None)
+
+
 def hold(state: DensityState) -> DensityState:
     """Leave the property as it is until `release`."""
     return replace(state, mode=Mode.HELD, decision=None)
@@ -125,7 +137,7 @@ def _looked(state: DensityState, mean: float, seconds: float) -> Stepped:
     before, state = state.error, replace(state, error=error)
     if error == 0:
         return replace(state, limit=""), None
-    by = pi.move(state.plant, error, before)
+    by = pi.move(state.plant, error, before) * (_CALM if abs(error) < _SMALL else 1.0)
     return _moved_by(state, by, _why(mean, wanted), mean, seconds)
 
 

@@ -9,22 +9,18 @@ killed run is the source's (`core.Safeguard`).
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from live_smlm.core import (
     Actuator,
-    Engine,
-    EngineContext,
-    FrameBatch,
     FrameSource,
     InputError,
     Safeguard,
     SourceFault,
     SourceStatus,
-    envelope_in,
     require,
 )
 from live_smlm.core.actuator import unsettable
@@ -48,6 +44,8 @@ class Controlled(Actuator, Safeguard, Protocol):
 class Seen:
     """Molecules of the next frames."""
 
+    stop: int
+    """Stream number after the last of them."""
     frames: int
     molecules: int
 
@@ -81,7 +79,8 @@ class LaserControl:
     def frames(self, localized: Localized) -> None:
         """From the collector's thread; returns at once. A fallback engine counts otherwise."""
         if not localized.fallback:
-            self._inbox.put(Seen(localized.count, len(localized.molecules)))
+            stop = localized.first + localized.count
+            self._inbox.put(Seen(stop, localized.count, len(localized.molecules)))
 
     def event(self, event: Event) -> None:
         """Nothing to learn."""
@@ -119,17 +118,25 @@ class LaserControl:
     @contextmanager
     def working(self) -> Iterator[None]:
         """Control meanwhile; then, and should the run be killed, the safe value."""
-        if self.settings.dry_run:
-            with self._thread():
-                yield
-            return
+        guarded = nullcontext() if self.settings.dry_run else self._guarded()
+        with guarded, self._thread():
+            yield
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Safe on exit, and that is told."""
         name, safe = self.settings.property, self.settings.safe
+        cause: BaseException | None = None
         try:
             with self.source.guarded({name: safe}):
-                with self._thread():
+                try:
                     yield
+                except BaseException as error:
+                    cause = error
+                    raise
         except SourceFault as fault:
-            self.tell("laser not safe", str(fault))
+            if fault is not cause:
+                self.tell("laser not safe", str(fault))
             raise
         self.tell("laser safe", f"{name} is {safe:g}")
 
@@ -161,7 +168,7 @@ class LaserControl:
         if came is None:
             return False
         if isinstance(came, Seen):
-            self._localized += came.frames
+            self._localized = came.stop
             self._heard_s = time.monotonic()
             per_um2 = came.molecules / came.frames / self.area_um2
             self._do(density.step(self.state, came.frames, per_um2, self._seconds()))
@@ -206,19 +213,21 @@ def _number(source: Actuator, name: str) -> float:
 
 
 def laser_control(
-    source: FrameSource, settings: DensitySettings, engine: Engine[FrameBatch, Any], psf: Any = None
+    source: FrameSource, settings: DensitySettings, envelope: Mapping[str, tuple[float, float]]
 ) -> LaserControl:
-    """The control of a run that is to begin; refuses what cannot be turned."""
+    """The control of a run that is to begin; refuses what cannot be turned.
+
+    `envelope` is the engine's: beyond its `density_per_um2` the light is cut.
+    """
     why = unsettable(source, settings.property)
     require(why is None, str(why))
     require(
         isinstance(source, Controlled),
         f"source {source.info.name!r} does not count its frames; use a microscope, or demo:",
     )
+    if settings.most_per_um2 is None and "density_per_um2" in envelope:
+        settings = replace(settings, most_per_um2=float(envelope["density_per_um2"][1]))
     camera = source.info.camera
     rows, columns = camera.shape
-    most = dict(envelope_in(engine, EngineContext(camera=camera, psf=psf))).get("density_per_um2")
-    if most is not None and settings.most_per_um2 is None:
-        settings = replace(settings, most_per_um2=float(most[1]))
     area = rows * columns * (camera.pixel_size_nm / 1000) ** 2
     return LaserControl(source, settings, area)  # type: ignore[arg-type] # refused above
