@@ -17,6 +17,7 @@ from live_smlm.cli import (
     demo,
     engines,
     localize,
+    queue,
     recover,
     render,
     report,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("run")(run.run)
+app.command("queue")(queue.queue)
 app.command("recover")(recover.recover)
 app.command("worker")(worker.worker)
 app.command("keys")(worker.keys)

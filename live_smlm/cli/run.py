@@ -32,7 +32,7 @@ from live_smlm.cli.words import (
     trust_words,
 )
 from live_smlm.config import RunConfig
-from live_smlm.core import FrameSource, InputError
+from live_smlm.core import PSF, FrameSource, InputError
 from live_smlm.engines import registry
 from live_smlm.pipeline.dispatcher import Overload
 from live_smlm.session import Control, Outcome, RunPlan, Session, Topology
@@ -108,13 +108,26 @@ def run_config(
         check_screen()
     now = datetime.now().astimezone()
     folder = Path(chosen.out) if chosen.out else default_folder(chosen.engine, now)
-    control, judging = Control(), judging_of(chosen)
-    with (
-        opened(chosen) as (source, psf),
-        progress(chosen.frames) as line,
-        ExitStack() as beside,
-    ):
-        plan = plan_of(chosen, psf, can_wait=source.info.can_wait)
+    control = Control()
+    with opened(chosen) as (source, psf), interrupts(control):
+        outcome = acquired(folder, wrap(source), psf, chosen, control, window=window)
+        device = told(plan_of(chosen, psf, can_wait=source.info.can_wait))
+    return {**summary(folder, outcome), "device": device}
+
+
+def acquired(
+    folder: Path,
+    source: FrameSource,
+    psf: PSF | None,
+    chosen: RunConfig,
+    control: Control,
+    *,
+    window: bool = False,
+) -> Outcome:
+    """Run what a configuration says with its source, which is open already."""
+    judging = judging_of(chosen)
+    plan = plan_of(chosen, psf, can_wait=source.info.can_wait)
+    with progress(chosen.frames) as line, ExitStack() as beside:
 
         def started(session: Session) -> None:
             line.state = session.state
@@ -129,23 +142,21 @@ def run_config(
             if window:
                 window_beside(folder)
 
-        with interrupts(control):
-            outcome = run_into(
-                folder,
-                wrap(source),
-                plan,
-                chosen.as_dict(),
-                record_raw=chosen.record,
-                control=control,
-                watchers=(line,),
-                started=started,
-                snapshot_every_s=chosen.snapshot_every,
-                judging=judging,
-            )
-    return {**summary(folder, outcome), "device": told(plan)}
+        return run_into(
+            folder,
+            source,
+            plan,
+            chosen.as_dict(),
+            record_raw=chosen.record,
+            control=control,
+            watchers=(line,),
+            started=started,
+            snapshot_every_s=chosen.snapshot_every,
+            judging=judging,
+        )
 
 
-def plan_of(chosen: RunConfig, psf: Any, *, can_wait: bool) -> RunPlan:
+def plan_of(chosen: RunConfig, psf: PSF | None, *, can_wait: bool) -> RunPlan:
     """The plan that a configuration means."""
     device, why = choose(chosen.device, registry.chain(chosen.engine).spec.devices)
     return RunPlan(

@@ -1,6 +1,6 @@
 """The list of fields that a queue acquires: a CSV file with a line for each.
 
-Columns `x_um` and `y_um` are where the stage is to go; `z_um`, `name`, `stop` (a stop
+Columns `x_um` and `y_um` are where the stage is to go; `name`, `stop` (a stop
 rule of the field's own) and `frames` (the most it may have) may be there.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from live_smlm.core import InputError, require
 
 _NEEDED = ("x_um", "y_um")
-_KNOWN = ("name", *_NEEDED, "z_um", "stop", "frames")
+_KNOWN = ("name", *_NEEDED, "stop", "frames")
 _NAME = re.compile(r"[\w.+-]+")
 
 
@@ -24,7 +24,6 @@ class Spot:
     """Of the run's folder, too."""
     x_um: float
     y_um: float
-    z_um: float | None = None
     stop: str | None = None
     """None: the rule of the configuration."""
     frames: int | None = None
@@ -34,10 +33,10 @@ class Spot:
             _NAME.fullmatch(self.name) is not None and self.name.strip(".") != "",
             f"field name is {self.name!r}; use letters, digits, . _ + -",
         )
-        for name in ("x_um", "y_um", "z_um"):
+        for name in _NEEDED:
             value = getattr(self, name)
             require(
-                value is None or abs(value) < float("inf"),
+                abs(value) < float("inf"),
                 f"field {self.name} has {name} {value}; give a number of µm",
             )
         require(
@@ -79,7 +78,6 @@ def _spot(path: Path, number: int, line: dict[str, str | None]) -> Spot:
             name=name,
             x_um=float(told["x_um"]),
             y_um=float(told["y_um"]),
-            z_um=float(told["z_um"]) if "z_um" in told else None,
             stop=told.get("stop"),
             frames=int(told["frames"]) if "frames" in told else None,
         )

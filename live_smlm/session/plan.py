@@ -116,3 +116,25 @@ class Control:
     def aborting(self) -> bool:
         """Whether somebody asked for it now."""
         return self._abort.is_set()
+
+
+@dataclass(slots=True)
+class Part(Control):
+    """The hand on one of several runs in a row; it ends with the whole, too."""
+
+    whole: Control = field(default_factory=Control)
+
+    @property
+    def reason(self) -> str | None:
+        """Why, in words, if somebody asked."""
+        return self._reason or self.whole.reason
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody asked for the end of this, or of all."""
+        return self._stop.is_set() or self.whole.stopping
+
+    @property
+    def aborting(self) -> bool:
+        """Whether somebody asked for it now."""
+        return self._abort.is_set() or self.whole.aborting

@@ -8,10 +8,10 @@ as long as the slowest one would have taken, stands in one table.
 import csv
 import io
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from live_smlm.core.files import replacing
 from live_smlm.session.fields import Spot
@@ -19,6 +19,8 @@ from live_smlm.session.plan import Control, Outcome
 from live_smlm.store.record import Finish
 
 _HOUR_S = 3600.0
+Values: TypeAlias = Mapping[str, float]
+"""Metrics by name, as they were at last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +38,14 @@ class Row:
     """Of acquisition."""
     around_s: float
     """Of moving, opening and closing."""
+    frc_nm: float | None
+    completeness: float | None
 
 
 def visit(
     spots: Sequence[Spot],
     go: Callable[[Spot], None],
-    acquire: Callable[[Spot], Outcome],
+    acquire: Callable[[Spot], tuple[Outcome, Values]],
     control: Control,
     told: Callable[[Row], None],
 ) -> tuple[Row, ...]:
@@ -56,15 +60,15 @@ def visit(
             break
         began = time.monotonic()
         go(spot)
-        outcome = acquire(spot)
-        rows.append(row_of(spot, outcome, time.monotonic() - began))
+        outcome, values = acquire(spot)
+        rows.append(row_of(spot, outcome, values, time.monotonic() - began))
         told(rows[-1])
         if outcome.finish is Finish.ERRORED and outcome.reason.startswith("source:"):
             break
     return tuple(rows)
 
 
-def row_of(spot: Spot, outcome: Outcome, whole_s: float) -> Row:
+def row_of(spot: Spot, outcome: Outcome, values: Values, whole_s: float) -> Row:
     """A field's line in the table."""
     return Row(
         name=spot.name,
@@ -76,6 +80,8 @@ def row_of(spot: Spot, outcome: Outcome, whole_s: float) -> Row:
         molecules=outcome.molecules,
         seconds=round(outcome.seconds, 3),
         around_s=round(max(0.0, whole_s - outcome.seconds), 3),
+        frc_nm=values.get("frc_nm"),
+        completeness=values.get("completeness"),
     )
 
 

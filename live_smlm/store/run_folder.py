@@ -54,6 +54,11 @@ def report_path(folder: Path) -> Path:
     return folder / "report.html"
 
 
+def fields_path(folder: Path) -> Path:
+    """What came of each field of a queue."""
+    return folder / "fields.csv"
+
+
 def desk_path(folder: Path) -> Path:
     """Where the running acquisition can be watched and told to stop; its owner's alone."""
     return folder / "desk.json"

@@ -6,7 +6,7 @@ from live_smlm.core import InputError
 from live_smlm.pipeline.ledger import Tally
 from live_smlm.session import Control, Outcome
 from live_smlm.session.fields import Spot, read_spots
-from live_smlm.session.rounds import Row, summary, visit, write_rows
+from live_smlm.session.rounds import Row, Values, summary, visit, write_rows
 from live_smlm.store.record import Finish
 
 
@@ -67,9 +67,9 @@ SPOTS = tuple(Spot(name=name, x_um=i, y_um=0) for i, name in enumerate("abc"))
 def test_every_field_is_gone_to_and_acquired_in_order() -> None:
     steps: list[str] = []
 
-    def acquire(spot: Spot) -> Outcome:
+    def acquire(spot: Spot) -> tuple[Outcome, Values]:
         steps.append(f"at {spot.name}")
-        return outcome(Finish.STOPPED, 2.0)
+        return outcome(Finish.STOPPED, 2.0), {"frc_nm": 30.0}
 
     rows = visit(
         SPOTS,
@@ -80,15 +80,16 @@ def test_every_field_is_gone_to_and_acquired_in_order() -> None:
     )
     assert " ".join(steps) == "to a at a told a to b at b told b to c at c told c"
     assert [row.frames for row in rows] == [200, 200, 200]
+    assert [row.frc_nm for row in rows] == [30.0] * 3
 
 
 def test_a_stop_ends_the_queue_after_the_field_that_goes_on() -> None:
     control = Control()
 
-    def acquire(spot: Spot) -> Outcome:
+    def acquire(spot: Spot) -> tuple[Outcome, Values]:
         if spot.name == "b":
             control.stop("Ctrl-C")
-        return outcome(Finish.STOPPED, 1.0)
+        return outcome(Finish.STOPPED, 1.0), {}
 
     rows = visit(SPOTS, lambda _: None, acquire, control, lambda _: None)
     assert [row.name for row in rows] == ["a", "b"]
@@ -99,7 +100,10 @@ def test_a_field_that_fails_is_left_but_not_a_camera(reason: str, reached: int) 
     rows = visit(
         SPOTS,
         lambda _: None,
-        lambda spot: outcome(Finish.ERRORED if spot.name == "a" else Finish.STOPPED, 1.0, reason),
+        lambda spot: (
+            outcome(Finish.ERRORED if spot.name == "a" else Finish.STOPPED, 1.0, reason),
+            {},
+        ),
         Control(),
         lambda _: None,
     )
@@ -110,6 +114,7 @@ def row(name: str, seconds: float, finish: str = "stopped") -> Row:
     return Row(
         name=name, x_um=0, y_um=0, finish=finish, reason="", frames=1, molecules=1,
         seconds=seconds, around_s=10.0,
+        frc_nm=None, completeness=0.5,
     )  # fmt: skip
 
 
