@@ -1,1 +1,1 @@
-"""Numbers that are made while a run goes on: whether its engine can be trusted on this sample."""
+"""Numbers that are made while a run goes on: how good its image is; whether to trust its engine."""
