@@ -154,3 +154,28 @@ def test_truth_is_kept_only_where_there_is_some_and_it_is_wanted() -> None:
     nobody = LiveScene(simulator(density=1e-9).start())
     nobody.show(np.arange(5), 1.0)
     assert nobody.truth == []
+
+
+def test_a_move_of_the_stage_moves_the_sample() -> None:
+    """Grid molecules are drawn anew in every frame, so filaments: their places are lasting."""
+    said = {"specimen": "filaments", "blinking": "four-state"}
+    with in_demo_camera(simulator(**said), frames=120, buffer_mb=16) as source:
+        truths = []
+        for where in ((0.0, 0.0), (0.6, -0.3)):
+            source.move(*where)
+            place = source.position()
+            with source.open() as stream:
+                for _ in stream:
+                    pass
+            truths.append((place, concatenate(source.truth)))
+    (_, before), (place, after) = truths
+    assert place == pytest.approx((0.6, -0.3), abs=0.01)
+    sites = [
+        dict(zip(t.extra["molecule"].tolist(), zip(t.x, t.y, strict=True), strict=True))
+        for t in (before, after)
+    ]
+    both = sites[0].keys() & sites[1].keys()
+    assert len(both) > 5
+    for molecule in both:
+        shift = np.subtract(sites[1][molecule], sites[0][molecule])
+        np.testing.assert_allclose(shift, 1000 * np.array(place), atol=1e-2)
