@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from live_smlm.core import AnyArray
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication, QWidget
+
+    from live_smlm.view.window import Window
 
 PATIENCE_S = 60.0
 """Much, for a run that starts on a busy machine takes its time."""
@@ -48,6 +51,44 @@ def drawn() -> Iterator[list[str]]:
     yield said
     log.removeHandler(ear)
     assert not said
+
+
+@contextmanager
+def opened(app: "QApplication", *said: Any, **more: Any) -> Iterator["Window"]:
+    """A window on the screen, that is told this when it is made."""
+    from live_smlm.view.window import Window  # noqa: PLC0415 - as above
+
+    made = Window(*said, **more)
+    made.setGeometry(0, 0, 1180, 760)
+    made.show()
+    made.activateWindow()
+    try:
+        yield made
+    finally:
+        made.leave_running()
+        made.deleteLater()
+        app.processEvents()
+
+
+def light(window: "Window") -> float:
+    """How many molecules the picture shows."""
+    near = window.presenter.near
+    return 0.0 if near is None else float(near.image.sum())
+
+
+def when_asked(app: "QApplication", act: Callable[[], object]) -> None:
+    """Do something once a question stands before the window."""
+    from PySide6.QtCore import QTimer  # noqa: PLC0415 - as above
+
+    def look() -> None:
+        box = app.activeModalWidget()
+        if box is not None and box.isVisible():
+            spend(app, 0.2)
+            act()
+        else:
+            QTimer.singleShot(50, look)
+
+    QTimer.singleShot(50, look)
 
 
 def wait_for(app: "QApplication", there: Callable[[], object], what: str) -> None:

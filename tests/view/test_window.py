@@ -1,7 +1,7 @@
 """The window as a person uses it: real mouse and keys on a real (virtual) screen."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ import tifffile
 
 from live_smlm.core import AnyArray, InputError
 from live_smlm.render.filters import Filters
-from live_smlm.testing.screen import Hands, seen, spend, wait_for
+from live_smlm.testing.screen import Hands, light, opened, seen, spend, wait_for, when_asked
 from live_smlm.testing.told_run import ToldRun, lines
 from live_smlm.transport.viewing import Event
 from live_smlm.view.follow import Sink
@@ -34,33 +34,21 @@ def run() -> ToldRun:
 
 
 @pytest.fixture(scope="module")
-def opened(app: "QApplication") -> Iterator["Window"]:
+def shared(app: "QApplication") -> Iterator["Window"]:
     """One window for all tests, for it takes its time to open."""
-    made = _open()
-    yield made
-    made.leave_running()
-    made.deleteLater()
-    app.processEvents()
+    with opened(app, lambda _where: ToldRun().join) as made:
+        yield made
 
 
 @pytest.fixture
 def window(
-    app: "QApplication", opened: "Window", run: ToldRun, drawn: list[str]
+    app: "QApplication", shared: "Window", run: ToldRun, drawn: list[str]
 ) -> Iterator["Window"]:
     """On a run with two lines of molecules, 200 nm apart."""
-    _join(app, opened, run)
-    yield opened
-    opened.presenter.leave()
+    _join(app, shared, run)
+    yield shared
+    shared.presenter.leave()
     assert not drawn
-
-
-def _open() -> "Window":
-    from live_smlm.view.window import Window  # noqa: PLC0415 - Qt needs a display
-
-    made = Window(lambda _where: ToldRun().join)
-    made.setGeometry(0, 0, 1180, 760)
-    made.show()
-    return made
 
 
 def _join(app: "QApplication", window: "Window", run: ToldRun) -> None:
@@ -80,11 +68,6 @@ def hands(app: "QApplication", window: "Window") -> Hands:
     made = Hands(app)
     made.point(window.stage.surface.glass, 200, 300)
     return made
-
-
-def light(window: "Window") -> float:
-    near = window.presenter.near
-    return 0.0 if near is None else float(near.image.sum())
 
 
 def picture(window: "Window") -> AnyArray:
@@ -277,8 +260,13 @@ def test_an_alarm_is_told_in_words_and_red(
 
 
 def test_closing_during_a_run_asks(app: "QApplication", run: ToldRun, drawn: list[str]) -> None:
-    window, hands = _open(), Hands(app)
-    _join(app, window, run)
+    with opened(app, lambda _where: run.join) as window:
+        _join(app, window, run)
+        _close_it(window, Hands(app), run, app)
+    assert not drawn
+
+
+def _close_it(window: "Window", hands: Hands, run: ToldRun, app: "QApplication") -> None:
     told: list[str] = []
 
     def stop_it() -> None:
@@ -290,24 +278,22 @@ def test_closing_during_a_run_asks(app: "QApplication", run: ToldRun, drawn: lis
 
     def stop_it_and_read() -> None:
         stop_it()
-        _answer(app, lambda: told.append(_words(app, hands)))
+        when_asked(app, lambda: told.append(_words(app, hands)))
 
-    _answer(app, lambda: hands.do("key", "Escape"))
+    when_asked(app, lambda: hands.do("key", "Escape"))
     window.close()
     assert window.isVisible()
     assert window.presenter.news.phase is Phase.RUNNING
     run.refusal = "the run did not answer within 3 s"
-    _answer(app, stop_it_and_read)
+    when_asked(app, stop_it_and_read)
     window.close()
     assert told == ["the run did not answer within 3 s"]
     assert window.isVisible()
     run.refusal = None
-    _answer(app, stop_it)
+    when_asked(app, stop_it)
     window.close()
     assert not window.isVisible()
     assert run.asked == 2 * [("stop", "the window was closed")]
-    window.deleteLater()
-    assert not drawn
 
 
 def _words(app: "QApplication", hands: Hands) -> str:
@@ -341,21 +327,6 @@ def test_a_run_that_could_not_be_heard_to_its_end_can_be_left(
     assert all(dock.isHidden() for dock in window.panels.docks.values())
 
 
-def _answer(app: "QApplication", act: Callable[[], None]) -> None:
-    """Do something once a question is asked."""
-    from PySide6.QtCore import QTimer  # noqa: PLC0415 - Qt needs a display
-
-    def look() -> None:
-        box = app.activeModalWidget()
-        if box is not None and box.isVisible():
-            spend(app, 0.2)
-            act()
-        else:
-            QTimer.singleShot(50, look)
-
-    QTimer.singleShot(50, look)
-
-
 def test_keys_are_told_on_a_page(window: "Window", hands: Hands, app: "QApplication") -> None:
     told: list[str] = []
 
@@ -367,7 +338,7 @@ def test_keys_are_told_on_a_page(window: "Window", hands: Hands, app: "QApplicat
         told.extend(label.text() for label in box.findChildren(QLabel))
         hands.do("key", "Escape")
 
-    _answer(app, read)
+    when_asked(app, read)
     hands.do("key", "F1")
     wait_for(app, lambda: app.activeModalWidget() is None and told, "the page was there")
     assert "Ctrl+." in told
