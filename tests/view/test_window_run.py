@@ -1,4 +1,4 @@
-"""Runs that a window starts, stops and survives: real processes, as an operator would."""
+"""Runs that survive windows, and runs that cannot begin: real processes."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from live_smlm.cli.view import COMMAND, joining
 from live_smlm.config import RunConfig
 from live_smlm.store.log import read_log
 from live_smlm.store.record import read_run
-from live_smlm.testing.screen import Hands, seen, wait_for
+from live_smlm.testing.screen import light, opened, seen, wait_for
 from live_smlm.view.launch import launch
 from live_smlm.view.news import Phase
 
@@ -28,26 +28,13 @@ SOURCE = "simulated:size=48x48,rate_hz=50,frames=100000"
 
 @pytest.fixture
 def window(app: "QApplication", drawn: list[str]) -> Iterator["Window"]:
-    from live_smlm.view.window import Window  # noqa: PLC0415 - Qt needs a display
-
-    made = Window(joining)
-    made.setGeometry(0, 0, 1180, 760)
-    made.show()
-    made.activateWindow()
-    yield made
-    made.leave_running()
-    made.deleteLater()
-    app.processEvents()
+    with opened(app, joining) as made:
+        yield made
     assert not drawn
 
 
 def settings(folder: Path) -> RunConfig:
     return RunConfig(source=SOURCE, out=str(folder), topology="threads", ring_mb=16)
-
-
-def light(window: "Window") -> float:
-    near = window.presenter.near
-    return 0.0 if near is None else float(near.image.sum())
 
 
 def viewers(window: "Window") -> object:
@@ -56,31 +43,6 @@ def viewers(window: "Window") -> object:
 
 def phase(window: "Window") -> Phase:
     return window.presenter.news.phase
-
-
-def test_a_run_is_started_and_stopped_by_mouse_and_is_complete(
-    app: "QApplication", window: "Window", tmp_path: Path
-) -> None:
-    hands, folder = Hands(app), tmp_path / "a-run"
-    window.form.fill(settings(folder))
-    hands.click(window.form._fields["frames"])
-    hands.do("type", "0")
-    assert not window.form.go.isEnabled()
-    assert "give at least 1" in window.form.said.text()
-    hands.do("key", "BackSpace")
-    hands.click(window.form.go)
-    launched = window._launched
-    assert launched is not None
-    assert os.getsid(launched.process.pid) == launched.process.pid
-    wait_for(app, lambda: light(window) > 50, "molecules are seen")
-    assert phase(window) is Phase.RUNNING
-    hands.click(window.header.stop)
-    wait_for(app, lambda: phase(window) is Phase.ENDED, "the run has ended")
-    assert launched.process.wait(timeout=60) == 0
-    said = read_run(folder)
-    assert said["finish"] == "stopped"
-    assert said["frames"]["captured"] == said["frames"]["localized"] > 0
-    assert window.presenter.news.counts["captured"] == said["frames"]["captured"]
 
 
 def test_a_killed_window_harms_nothing_and_a_new_one_shows_all(
