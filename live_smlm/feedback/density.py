@@ -31,7 +31,7 @@ _MOST_UP, _MOST_DOWN = math.log(2), math.log(4)
 _DARK = 1 / 30
 """Share of the set point that counts as no molecules."""
 _SMALL = 0.2
-_CALM = 0.5
+_CALM = 0.7
 """Errors so small are chance mostly: such a share of a move is enough."""
 _GLANCE = 0.2
 """Share of a look that is enough to see that there are far too many."""
@@ -132,10 +132,8 @@ def _looked(state: DensityState, mean: float, seconds: float) -> Stepped:
     state = replace(state, doubt=density_doubt.watched(state.doubt, level, error))
     if state.test is not None:
         return _tested(state, level, error, mean, seconds)
-    # What is left of it: so that chance does not make a jump at the dead zone's edge.
-    error = math.copysign(max(0.0, abs(error) - math.log1p(settings.dead_zone)), error)
     before, state = state.error, replace(state, error=error)
-    if error == 0:
+    if abs(error) < math.log1p(settings.dead_zone):
         return replace(state, limit=""), None
     by = pi.move(state.plant, error, before) * (_CALM if abs(error) < _SMALL else 1.0)
     return _moved_by(state, by, _why(mean, wanted), mean, seconds)
