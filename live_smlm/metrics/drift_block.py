@@ -102,6 +102,8 @@ def _split(state: DriftState, places: Places, stop: int, ahead: F64, fix: Fix) -
             state.map.add(moved, state.knots.column("value")[-1], -1.0)
             state.map.add(moved, fix.near)
             state.knots.column("frame")[-1] = min(state.knots.column("frame")[-1], jump - 1.0)
+    if not len(places):
+        return state
     fix = state.map.find(places, fix.near, _TRUST_NM)
     return _laid(state, places, (jump, stop), fix, np.array([1.0, 1.0, 0.0]))
 

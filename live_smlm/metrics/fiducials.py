@@ -5,6 +5,7 @@ lies from home; the markers' median is believed, one that strays from it several
 dismissed, and so is one that is dark for long. New ones are looked for now and then.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -93,8 +94,7 @@ def watch(
     still[:, 1:] -= np.stack(curve.at(rows[:, 0]), axis=1)
     markers, named = known.markers, known.named
     for found in _found(still, frames):
-        apart = [np.hypot(*(m.home - found.home)[:2]) > _CELL_NM for m in markers]
-        if all(apart) and len(markers) < _MOST:
+        if _apart(found, markers) and len(markers) < _MOST:
             markers = (*markers, replace(found, number=named))
             named += 1
     windows = known.windows + 1
@@ -215,25 +215,37 @@ def _one(rows: F64, marker: Marker, ahead: F64) -> tuple[F64, F64, float] | None
 
 
 def _found(still: F64, frames: int) -> list[Marker]:
-    """Places where a molecule is in nearly every frame, and hardly ever two."""
-    cell = np.floor(still[:, 1:3] / _CELL_NM).astype(np.int64)
-    _, inverse, counts = np.unique(cell, axis=0, return_inverse=True, return_counts=True)
-    which = inverse.ravel()
+    """Places where a molecule is in nearly every frame, and hardly ever two.
+
+    Of four grids, half a cell apart, one has such a place well within a cell.
+    """
     markers: list[Marker] = []
-    for k in np.flatnonzero(counts > 0.25 * _PRESENT * frames):
-        home = np.median(still[which == k, 1:], axis=0)
-        for _ in range(2):
-            close = np.hypot(*(still[:, 1:3] - home[:2]).T) < _NEAR_NM
-            home = np.median(still[close, 1:], axis=0) if close.any() else home
-        rows = still[close]
-        seen = len(np.unique(rows[:, 0]))
-        if seen < _PRESENT * frames or len(rows) > _CROWDED * seen:
-            continue
-        if any(np.hypot(*(m.home - home)[:2]) < _CELL_NM for m in markers):
-            continue
-        spread = 1.4826 * np.median(np.abs(rows[:, 1:] - home), axis=0)
-        markers.append(Marker(-1, home, spread, float(seen)))
+    for shift in ((0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5)):
+        column, row = np.floor(still[:, 1:3] / _CELL_NM + shift).astype(np.int64).T
+        cell = row * 2**32 + column
+        order = np.argsort(cell, kind="stable")
+        edges = np.flatnonzero(np.diff(cell[order], prepend=-(2**62), append=2**62))
+        full = np.flatnonzero(np.diff(edges) > _PRESENT * frames)
+        for k in full:
+            found = _marker(still[order[edges[k] : edges[k + 1]]], frames)
+            if found is not None and _apart(found, markers):
+                markers.append(found)
     return markers
+
+
+def _apart(found: Marker, markers: Sequence[Marker]) -> bool:
+    return all(np.hypot(*(m.home - found.home)[:2]) > _CELL_NM for m in markers)
+
+
+def _marker(rows: F64, frames: int) -> Marker | None:
+    """The marker whose molecules these may be."""
+    home = np.median(rows[:, 1:], axis=0)
+    rows = rows[np.hypot(*(rows[:, 1:3] - home[:2]).T) < _NEAR_NM]
+    seen = len(np.unique(rows[:, 0]))
+    if seen < _PRESENT * frames or len(rows) > _CROWDED * seen:
+        return None
+    spread = 1.4826 * np.median(np.abs(rows[:, 1:] - home), axis=0)
+    return Marker(-1, home, spread, float(seen))
 
 
 def _rows(molecules: Localizations, *, three_d: bool) -> F64:
