@@ -3,15 +3,15 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from live_smlm import config
 from live_smlm.cli.words import Json, PixelNm, Seed, tell
-from live_smlm.core import FrameBatch, Localizations, concatenate, options, require
+from live_smlm.core import FrameBatch, Localizations, concatenate, require
 from live_smlm.physics.blinking import BLINKINGS
-from live_smlm.physics.drift import DRIFTS, Drift, NoDrift
+from live_smlm.physics.drift import DRIFTS
 from live_smlm.physics.scenario import Scenario
 from live_smlm.physics.simulator import Simulator
 from live_smlm.physics.specimens import SPECIMENS
@@ -54,6 +54,10 @@ def simulate(
     on_frames: Annotated[
         float, typer.Option("--on-frames", help="Mean length of a blink, frames")
     ] = 3.0,
+    bleaching: Annotated[
+        float | None,
+        typer.Option("--bleaching", help="Frames in which the pool of four-state falls to 1 / e"),
+    ] = None,
     z_range_nm: Annotated[
         float, typer.Option("--z-range-nm", help="Half range of the molecules' z")
     ] = 0.0,
@@ -78,8 +82,9 @@ def simulate(
         specimen=specimen,
         blinking=blinking,
         on_frames=on_frames,
+        bleaching=bleaching,
         z_range_nm=z_range_nm,
-        drift=_drift(drift),
+        drift=config.drift(drift),
         seed=seed,
     )
     simulator = scenario.simulator()
@@ -89,16 +94,6 @@ def simulate(
         write_table(truth, known, pixel_size_nm=pixel_nm, shape=simulator.camera.shape)
     seconds = time.perf_counter() - started
     tell({"frames": frames, "molecules": len(known), "seconds": round(seconds, 3)}, as_json=as_json)
-
-
-def _drift(text: str | None) -> Drift:
-    if text is None:
-        return NoDrift()
-    kind, given = options.parse(text, "drift")
-    require(kind in DRIFTS, f"drift {kind!r} is unknown; use one of {', '.join(DRIFTS)}")
-    wanted: Any = DRIFTS[kind]
-    made: Drift = options.build(wanted, given, f"drift {kind!r}")
-    return made
 
 
 def _write(simulator: Simulator, frames: int, out: Path) -> Localizations:

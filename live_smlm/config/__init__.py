@@ -8,6 +8,7 @@ from live_smlm.config.words import (
     camera_model,
     camera_spec,
     chip_model,
+    drift,
     image_shape,
     psf,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "camera_model",
     "camera_spec",
     "chip_model",
+    "drift",
     "example",
     "image_shape",
     "psf",

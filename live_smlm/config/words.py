@@ -16,6 +16,7 @@ import numpy as np
 from live_smlm.core import F32, PSF, CameraModel, InputError, require
 from live_smlm.core import options as option_text
 from live_smlm.core.camera import MAP_FIELDS
+from live_smlm.physics.drift import DRIFTS, Drift, NoDrift
 from live_smlm.physics.psf.files import PARAMETRIC, load_psf
 
 PSF_HELP = "PSF: kind:key=value,… (gaussian, astigmatic, spline, pupil) or a .toml or .h5 file"
@@ -162,6 +163,17 @@ def psf(text: str) -> PSF:
         "or spline:file=…, pupil:file=…",
     )
     return option_text.build(PARAMETRIC[kind], options, f"PSF {kind!r}")
+
+
+def drift(text: str | None) -> Drift:
+    """The drift that `--drift` names; none without it."""
+    if text is None:
+        return NoDrift()
+    kind, given = option_text.parse(text, "drift")
+    require(kind in DRIFTS, f"drift {kind!r} is unknown; use one of {', '.join(DRIFTS)}")
+    wanted: Any = DRIFTS[kind]
+    made: Drift = option_text.build(wanted, given, f"drift {kind!r}")
+    return made
 
 
 def image_shape(text: str) -> tuple[int, int]:

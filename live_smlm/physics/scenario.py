@@ -37,6 +37,8 @@ class Scenario:
     blinking: str = "single"
     on_frames: float = 3.0
     """Mean length of a blink; not for `single`."""
+    bleaching: float | None = None
+    """Frames in which the pool falls to 1 / e without being seen; for `four-state`."""
     z_range_nm: float = 0.0
     """Half range: molecules lie between minus and plus this."""
     drift: Drift = NoDrift()  # noqa: RUF009 - frozen and empty, so it may be shared
@@ -50,6 +52,11 @@ class Scenario:
         for option, kinds in (("specimen", SPECIMENS), ("blinking", BLINKINGS)):
             name = getattr(self, option)
             require(name in kinds, f"{option} is {name!r}; choose one of {', '.join(kinds)}")
+        require(
+            self.bleaching is None or self.blinking == "four-state",
+            f"bleaching is {self.bleaching} but {self.blinking} blinking has no pool; "
+            "take four-state",
+        )
         require(
             self.z_range_nm == 0 or self.psf.z_range_nm is not None,
             f"z_range_nm is {self.z_range_nm:g} but the {self.psf.name} psf says nothing about z; "
@@ -73,6 +80,8 @@ class Scenario:
 
     def _blinking(self) -> Blinking:
         kind = BLINKINGS[self.blinking]
+        if self.blinking == "four-state":
+            return kind(on_frames=self.on_frames, fade_frames=self.bleaching)
         return kind() if self.blinking == "single" else kind(on_frames=self.on_frames)
 
     def _specimen(self) -> Specimen:

@@ -36,6 +36,10 @@ class Specimen:
     blinking: str = "four-state"
     on_frames: float = 3.0
     z_range_nm: float = 0.0
+    drift: str | None = None
+    """As `--drift` says it, with / for the commas between its own words."""
+    bleaching: float | None = None
+    """Frames in which the pool of `four-state` falls to 1 / e unseen; none: it is only used up."""
     seed: int = 1
     truth: bool = False
     """Keep the true molecules, for whoever asks the source afterwards."""
@@ -163,6 +167,8 @@ def _rate(text: str | None) -> float | Literal["recorded"] | None:
 
 def _simulator(run: RunConfig, said: Specimen, psf: PSF, interval_s: float) -> Simulator:
     names = ("density", "photons", "photons_spread", "background", "specimen", "blinking")
-    words = {name: getattr(said, name) for name in (*names, "on_frames", "z_range_nm", "seed")}
+    more = ("on_frames", "z_range_nm", "bleaching", "seed")
+    words = {name: getattr(said, name) for name in (*names, *more)}
+    words["drift"] = config.drift(said.drift and said.drift.replace("/", ","))
     camera = camera_of(run, config.image_shape(said.size))
     return Scenario(camera=camera, psf=psf, frame_interval_s=interval_s, **words).simulator()
