@@ -30,6 +30,8 @@ _MOST_UP, _MOST_DOWN = math.log(2), math.log(4)
 """Of one move: too much light bleaches what cannot come back."""
 _DARK = 1 / 30
 """Share of the set point that counts as no molecules."""
+_STEADY, _MOST_WAITS = 0.15, 6
+"""Two looks that differ less are of a steady state; after so many it is not waited for."""
 _SMALL = 0.2
 _CALM = 0.7
 """Errors so small are chance mostly: such a share of a move is enough."""
@@ -115,7 +117,7 @@ def override(state: DensityState, value: float, seconds: float) -> Stepped:
 def release(state: DensityState) -> DensityState:
     """Go on by itself, from the value of now; what was known of the plant stays known."""
     test = () if state.test else state.test
-    again = replace(fresh(state), doubt=Doubt(), error=None, test=test)
+    again = replace(fresh(state), doubt=Doubt(), error=None, test=test, test_step=0.0)
     return replace(again, mode=Mode.AUTOMATIC, decision=None)
 
 
@@ -160,15 +162,18 @@ def _advised(state: DensityState, error: float, mean: float, seconds: float) -> 
 def _tested(
     state: DensityState, level: float, error: float, mean: float, seconds: float
 ) -> Stepped:
-    """The first move is a step, left alone for two looks."""
+    """The first move is a step out of a steady state, left alone for two looks."""
     levels = (*(state.test or ()), level)
-    if len(levels) == 1:
+    if state.test_step == 0:
+        steady = len(levels) > 1 and abs(levels[-1] - levels[-2]) < _STEADY
+        if not steady and len(levels) < _MOST_WAITS:
+            return replace(state, test=levels), None
         if abs(error) < math.log1p(state.settings.dead_zone):
-            return state, None
+            return replace(state, test=(level,)), None
         light = light_of(state)
         state, value = _moved_by(state, error, "a step, to see the answer", mean, seconds)
         done = light_of(state) - light
-        return replace(state, test=levels if done else (), test_step=done), value
+        return replace(state, test=(level,), test_step=done), value
     if len(levels) == 2:
         return replace(state, test=levels), None
     plant = pi.identified(state.test_step, (levels[0], levels[1], levels[2])) or state.plant
@@ -199,7 +204,7 @@ def _cut(state: DensityState, mean: float, seconds: float) -> Stepped:
     by = math.log(settings.set_point_per_um2 / mean)
     why = f"density {mean:.3g} per um2 is above {settings.most_per_um2:g}, which the engine holds"
     test = () if state.test else state.test
-    state = replace(state, error=None, test=test, doubt=Doubt())
+    state = replace(state, error=None, test=test, test_step=0.0, doubt=Doubt())
     return _moved_by(state, by, why, mean, seconds)
 
 

@@ -106,7 +106,7 @@ def test_it_reaches_the_set_point_and_stays(on_frames: float, in_flight: int) ->
 
 @pytest.mark.parametrize("change", [0.5, 2.0])
 def test_a_change_of_the_pool_is_made_good_within_300_frames(change: float) -> None:
-    plant = Plant()
+    plant = Plant(area_um2=1000.0)
     trace = run(Trace(density.start(settings(), 1.0)), plant, 1500)
     plant.pool *= change
     after = run(Trace(replace(trace.state), value=trace.value[-1:]), plant, 1500)

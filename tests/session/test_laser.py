@@ -80,7 +80,7 @@ def test_too_few_molecules_raise_the_light_and_the_end_is_safe() -> None:
     laser, events = control(bench, safe=0.25)
     assert laser.settings.most_per_um2 == 2.0
     with laser.working():
-        feed(laser, 0.03)
+        feed(laser, 0.03, 2)
         until(lambda: bench.log)
         assert bench.values["Laser.Voltage"] == 2.0
     assert bench.log == [2.0, 0.25]
@@ -103,7 +103,7 @@ def test_a_device_that_refuses_ends_the_control_and_not_the_run() -> None:
     bench = Bench(refuses=True)
     laser, events = control(bench)
     with laser.working():
-        feed(laser, 0.03)
+        feed(laser, 0.03, 2)
         until(lambda: laser.failure)
         assert bench.values["Laser.Voltage"] == 0.0
         feed(laser, 0.03, 5)
@@ -118,7 +118,7 @@ def test_a_density_that_does_not_come_is_safe_until_it_comes() -> None:
         until(lambda: bench.log)
         assert bench.log == [0.0]
         assert "no density for 0.05 s: the safe value" in events[0][1]
-        feed(laser, 0.1)
+        feed(laser, 0.1, 2)
         until(lambda: len(bench.log) > 1)
         assert bench.log[1] > 0
 
@@ -139,12 +139,12 @@ def test_the_operator_holds_sets_and_releases() -> None:
     with laser.working():
         laser.override(4.0)
         until(lambda: bench.log)
-        assert laser.plain()["mode"] == "manual"
+        assert laser.told()["laser"]["mode"] == "manual"
         feed(laser, 0.03, 3)
         laser.hold()
-        until(lambda: laser.plain()["mode"] == "held")
+        until(lambda: laser.told()["laser"]["mode"] == "held")
         laser.release()
-        feed(laser, 0.03)
+        feed(laser, 0.03, 2)
         until(lambda: len(bench.log) > 1)
         with pytest.raises(InputError, match="by hand is 11"):
             laser.override(11.0)
