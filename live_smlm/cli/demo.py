@@ -18,6 +18,7 @@ from live_smlm.cli.run import EXIT, run_config
 from live_smlm.cli.words import (
     Desk,
     Json,
+    Laser,
     OpenWindow,
     Regions,
     Seed,
@@ -35,7 +36,6 @@ from live_smlm.core import (
     FrameSource,
     LiveSource,
     Localizations,
-    SourceStatus,
     StreamInfo,
     concatenate,
     require,
@@ -64,6 +64,7 @@ def demo(
     record: Annotated[bool | None, typer.Option(help="Keep the raw movie")] = None,
     stop: StopRule = None,
     regions: Regions = None,
+    laser: Laser = None,
     desk: Desk = None,
     snapshot_every: SnapshotEvery = None,
     web: Web = None,
@@ -78,7 +79,7 @@ def demo(
         seconds = 20.0
     given = {"seconds": seconds, "frames": frames, "out": out, "engine": engine}
     given |= {"topology": topology, "record": record, "source": f"demo:seed={seed},truth=true"}
-    given |= {"stop": stop, "regions": regions}
+    given |= {"stop": stop, "regions": regions, "laser": laser}
     given |= {"desk": desk, "snapshot_every": snapshot_every}
     given |= {"web": web, "web_host": web_host, "web_control": web_control}
     seen: list[Summed] = []
@@ -115,13 +116,8 @@ class Summed:
         with self.source.open() as batches:
             yield map(self._add, batches)
 
-    def stop(self) -> None:
-        """The source's."""
-        self.source.stop()
-
-    def status(self) -> SourceStatus:
-        """The source's."""
-        return self.source.status()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.source, name)  # all else is the source's
 
     def _add(self, batch: FrameBatch) -> FrameBatch:
         self.total += batch.pixels.sum(axis=0, dtype=np.float64)

@@ -9,12 +9,13 @@ import typer
 
 from live_smlm import config
 from live_smlm.cli.run import acquired, interrupts
-from live_smlm.cli.words import Device, Json, Regions, StopRule, console, tell
+from live_smlm.cli.words import Device, Json, Laser, Regions, StopRule, console, tell
 from live_smlm.config import RunConfig
 from live_smlm.core import PSF, FrameSource, InputError, Stage, require
 from live_smlm.session import Control, Outcome
 from live_smlm.session.fields import Spot, read_spots
 from live_smlm.session.judging import judging_of
+from live_smlm.session.light import read_light
 from live_smlm.session.plan import Part
 from live_smlm.session.rounds import Row, Values, summary, visit, write_rows
 from live_smlm.session.sources import opened
@@ -42,6 +43,7 @@ def queue(
     out: Annotated[str | None, typer.Option("--out", help="Folder; each field in its own")] = None,
     stop: StopRule = None,
     regions: Regions = None,
+    laser: Laser = None,
     frames: Annotated[int | None, typer.Option(help="Most frames of a field")] = None,
     seconds: Annotated[float | None, typer.Option(help="Longest time at a field")] = None,
     record: Annotated[bool | None, typer.Option(help="Keep the raw movies")] = None,
@@ -77,7 +79,7 @@ def queue(
 def _own(chosen: RunConfig, spot: Spot) -> RunConfig:
     """The configuration of one field; refused before any is acquired."""
     own = replace(chosen, stop=spot.stop or chosen.stop, frames=spot.frames or chosen.frames)
-    judging_of(own)
+    _ = judging_of(own), read_light(own.laser)
     ends = own.stop is not None or own.frames is not None or own.seconds is not None
     require(ends, f"field {spot.name} has no end; say --stop, --frames or --seconds")
     return own

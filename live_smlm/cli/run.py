@@ -18,6 +18,7 @@ from live_smlm.cli.words import (
     Desk,
     Device,
     Json,
+    Laser,
     OpenWindow,
     Regions,
     Shadow,
@@ -39,6 +40,7 @@ from live_smlm.session import Control, Outcome, RunPlan, Session, Topology
 from live_smlm.session.device import choose, told
 from live_smlm.session.folder import run_into
 from live_smlm.session.judging import judging_of
+from live_smlm.session.light import read_light
 from live_smlm.session.sources import opened
 from live_smlm.store.record import Finish
 from live_smlm.store.run_folder import default_folder
@@ -66,6 +68,7 @@ def run(
     stop: StopRule = None,
     stop_dry_run: StopDryRun = None,
     regions: Regions = None,
+    laser: Laser = None,
     judge: Annotated[
         bool | None, typer.Option(help="Say live how good the picture is, and what is to come")
     ] = None,
@@ -106,6 +109,7 @@ def run_config(
     """Run what a configuration says; the summary that the commands print."""
     if window:
         check_screen()
+    _ = judging_of(chosen), read_light(chosen.laser)  # refused before any device is touched
     now = datetime.now().astimezone()
     folder = Path(chosen.out) if chosen.out else default_folder(chosen.engine, now)
     control = Control()
@@ -153,6 +157,7 @@ def acquired(
             started=started,
             snapshot_every_s=chosen.snapshot_every,
             judging=judging,
+            light=read_light(chosen.laser),
         )
 
 

@@ -35,6 +35,12 @@ Regions: TypeAlias = Annotated[
 StopDryRun: TypeAlias = Annotated[
     bool | None, typer.Option("--stop-dry-run", help="Say when the rule would end it, and go on")
 ]
+Laser: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--laser", help="Keep the density: Laser.Voltage:set_point_per_um2=0.2,highest=10"
+    ),
+]
 Threads: TypeAlias = Annotated[int, typer.Option("--threads", help="Lanes; 0: one per core")]
 Desk: TypeAlias = Annotated[
     str | None,

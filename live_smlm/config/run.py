@@ -69,6 +69,12 @@ class RunConfig:
         None, "Judged apart, nm: 'cell = left,top,right,bottom; tip = x,y x,y x,y'"
     )
     drift: bool = _key(default=True, text="Look for drift, and take it off the picture")
+    laser: str | None = _key(
+        None,
+        "Keep the density of molecules by a device's property: "
+        "Laser.Voltage:set_point_per_um2=0.2,highest=10; also lowest, safe, dead_zone, slew_per_s, "
+        "every_frames, dry_run",
+    )
     topology: str = _key("processes", "Where workers live: threads, processes, none (all remote)")
     workers: int = _key(1, "Worker processes on this machine")
     lanes: int = _key(2, "Engine lanes per worker")

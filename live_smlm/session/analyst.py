@@ -61,11 +61,10 @@ class Analyst:
     _told: str = ""
     _over: threading.Event = field(default_factory=threading.Event)
 
-    def state(self) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
         """The judgement of this moment, as plain values."""
         return {"quality": self._said}
 
-    @property
     def orders(self) -> dict[str, Callable[[str], None]]:
         """What viewers may say, by name."""
         return {"order": self.order, "regions": self.regions}

@@ -9,6 +9,7 @@ from typing import Any
 
 from live_smlm.core import FrameSource, require
 from live_smlm.engines import registry
+from live_smlm.feedback.density_settings import DensitySettings
 from live_smlm.pipeline.collector import Watcher
 from live_smlm.pipeline.dispatcher import Overload
 from live_smlm.pipeline.outcomes import Event, Localized
@@ -17,6 +18,8 @@ from live_smlm.session.analyst import Analyst, analyst_of
 from live_smlm.session.check import check
 from live_smlm.session.device import told
 from live_smlm.session.judging import Judging
+from live_smlm.session.laser import laser_control
+from live_smlm.session.light import Lit
 from live_smlm.session.plan import Control, Outcome, RunPlan
 from live_smlm.session.run import Session
 from live_smlm.session.snapshot import Snapshot, drawing
@@ -94,7 +97,7 @@ class _Keeper:
         if self.snapshot is not None:
             self._beside.enter_context(drawing(self.snapshot, self.every_s, running.tell))
         if self.analyst is not None:
-            self.analyst.tell, self.analyst.seconds = running.tell, running.seconds
+            self.analyst.seconds = running.seconds
             self._beside.enter_context(self.analyst.working())
 
     def end(self, outcome: Outcome) -> None:
@@ -120,6 +123,7 @@ def run_into(
     started: Callable[[Session], None] = lambda _: None,
     snapshot_every_s: float | None = None,
     judging: Judging | None = None,
+    light: DensitySettings | None = None,
 ) -> Outcome:
     """Run, and leave a folder that tells everything, however the run ends."""
     info = source.info
@@ -137,6 +141,7 @@ def run_into(
         camera=info.camera.describe(),
         models=ready.models,
     )
+    lamp = None if light is None else laser_control(source, light, ready.scope.envelope)
     create(folder)
     with ExitStack() as held:
         record = held.enter_context(RunRecord(folder, about))
@@ -154,24 +159,27 @@ def run_into(
             quality = held.enter_context(QualityLog(folder))
             analyst = analyst_of(judging, info, log, quality, control)
         keeper = _Keeper(folder, scribe, held, snapshot, snapshot_every_s or 0.0, analyst)
+        beside = [part for part in (analyst, lamp) if part is not None]
 
         def begun(running: Session) -> None:
             keeper.begin(running)
+            for part in beside:
+                part.tell = running.tell
             started(running)
 
         return Session(
-            source,
+            source if lamp is None else Lit(source, lamp),
             plan,
             log,
             raw=raw,
-            watchers=(scribe, *watchers),
+            watchers=(scribe, *(() if lamp is None else (lamp,)), *watchers),
             control=control,
             started=begun,
             ended=keeper.end,
             name=folder.name,
             archive=log,
-            more=dict if analyst is None else analyst.state,
-            orders={} if analyst is None else analyst.orders,
+            more=lambda: {name: value for part in beside for name, value in part.told().items()},
+            orders={name: take for part in beside for name, take in part.orders().items()},
         ).run()
 
 

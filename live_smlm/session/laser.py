@@ -30,6 +30,7 @@ from live_smlm.feedback.density_state import DensityState, Stepped
 from live_smlm.pipeline.outcomes import Event, Localized
 
 _LOOK_S = 0.1
+_ORDERS = "say hold, release, or 'set 2.5'"
 
 
 @runtime_checkable
@@ -101,9 +102,27 @@ class LaserControl:
         density.override(self.state, value, 0.0)
         self._inbox.put(lambda state, seconds: density.override(state, value, seconds))
 
-    def plain(self) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
         """How it stands, as plain values."""
         state = self.state
+        return {"laser": self._plain(state)}
+
+    def orders(self) -> dict[str, Callable[[str], None]]:
+        """What viewers may say, by name."""
+        return {"laser": self.order}
+
+    def order(self, words: str) -> None:
+        """The operator's will: `hold`, `release`, `set 2.5`."""
+        what, _, number = words.strip().partition(" ")
+        if what == "set":
+            self.override(_voltage(number))
+            return
+        simple = {"hold": self.hold, "release": self.release}
+        if words.strip() not in simple:
+            raise InputError(f"order {words!r} is unknown to the laser; {_ORDERS}")
+        simple[what]()
+
+    def _plain(self, state: DensityState) -> dict[str, Any]:
         return {
             "property": self.settings.property,
             "value": state.value,
@@ -202,6 +221,13 @@ class LaserControl:
 
     def _seconds(self) -> float:
         return time.monotonic() - self._started_s
+
+
+def _voltage(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"laser is to be set to {text!r}; {_ORDERS}") from None
 
 
 def _number(source: Actuator, name: str) -> float:

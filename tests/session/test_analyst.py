@@ -80,7 +80,7 @@ class Judged:
     def turned(self) -> dict[str, object]:
         self.analyst._next_s = 0.0
         self.analyst._turn()
-        said = self.analyst.state()["quality"]
+        said = self.analyst.told()["quality"]
         json.dumps(said, allow_nan=False)
         return dict(said)
 
