@@ -26,14 +26,14 @@ from live_smlm.metrics.drift_state import NO_PLACES, NOWHERE, DriftState
 
 __all__ = ["BLOCK_S", "REVISED_ANYWHERE_NM", "REVISED_NM", "DriftState", "final", "fold", "start"]
 
-BLOCK_S = 0.1
+BLOCK_S = 0.12
 """How long a block is at first, where the camera's rate is known."""
 _BLOCK_FRAMES = 5
 """And where it is not."""
-_MOST_LOOKED_AT = 1500
+_MOST_LOOKED_AT = 1000
 """Molecules of a block."""
 _MOST_KNOTS = 2**14
-_LOOK_GROWTH = 1.3
+_LOOK_GROWTH = 1.4
 """Blocks are laid on the map again when there are so many times as many."""
 _SWEEPS = 3
 REVISED_NM, REVISED_ANYWHERE_NM = 3.0, 20.0

@@ -50,6 +50,7 @@ def closed(state: DriftState, places: Places, stop: int) -> DriftState:
     if (state.usual - fix.worth) > _UNFIT * fix.worth_error and fix.worth < _MISFIT * state.usual:
         return _searched(state, places, stop, ahead, fix)
     if len(state.knots) and len(state.last) and _far(state, fix, ahead, doubt)[:2].any():
+        fix = state.map.find(places, fix.at, _TRUST_NM)
         return _split(state, places, stop, ahead, fix)
     return _laid(state, places, (state.begun, stop), fix, np.zeros(3), told)
 

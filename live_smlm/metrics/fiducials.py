@@ -14,7 +14,7 @@ from live_smlm.core import F64, AnyArray, Bool, DriftCurve, Localizations
 
 WINDOW_FRAMES = 100
 """Frames in which a marker must be seen to be found."""
-_NEXT_WINDOW = 5
+_NEXT_WINDOW = 10
 """Windows between two that are searched, at first; then ever more."""
 _PRESENT = 0.85
 """Share of the frames of a window."""
@@ -98,7 +98,7 @@ def watch(
             markers = (*markers, replace(found, number=named))
             named += 1
     windows = known.windows + 1
-    pause = WINDOW_FRAMES * _NEXT_WINDOW * (windows - 1)
+    pause = WINDOW_FRAMES * _NEXT_WINDOW * windows
     return replace(
         known, markers=markers, named=named, watched=(), begun=stop_frame + pause, windows=windows
     )
