@@ -114,7 +114,7 @@ def _pass_on(laser: LaserControl, batch: FrameBatch, molecules: Localizations) -
 
 
 def verdict(density: Any, voltage: Any, wanted: float, at: int) -> dict[str, Any]:
-    """Frames from the change until the density stays near, and what the voltage did."""
+    """Frames from the change to the end of the first mean from which all stay near; the turns."""
     after = density[at - SMOOTH // 2 :]
     smooth = np.convolve(after, np.full(SMOOTH, 1 / SMOOTH), "valid") / wanted - 1
     off = np.flatnonzero(np.abs(smooth) > NEAR)
@@ -122,7 +122,7 @@ def verdict(density: Any, voltage: Any, wanted: float, at: int) -> dict[str, Any
     moves = np.diff(volts)[np.abs(np.diff(volts)) > 0.1 * volts[:-1]]
     turns = int(np.count_nonzero(np.diff(np.sign(moves))))
     return {
-        "settled_after_frames": int(off[-1]) + 1 if len(off) else 0,
+        "settled_after_frames": int(off[-1]) + 1 + SMOOTH // 2 if len(off) else 0,
         "turns": turns,
         "rms_later": float(np.sqrt(np.mean(smooth[300:] ** 2))),
         "largest_later": float(np.abs(smooth[300:]).max()),
