@@ -19,7 +19,8 @@ from live_smlm.core import (
     from_columns,
 )
 from live_smlm.metrics import drift, quality
-from live_smlm.metrics.drift import DriftState
+from live_smlm.metrics.drift_alarm import drift_alarms
+from live_smlm.metrics.drift_state import DriftState
 from live_smlm.metrics.quality import Assessment, Quality
 from live_smlm.metrics.regions import Region
 from live_smlm.transport.viewing import Span
@@ -108,12 +109,26 @@ class Analysis:
 
     def look(self) -> Assessment:
         """Judge everything now: one more checkpoint in each history; the field's is returned."""
+        moved = self._moved()
         for name, place in self._places.items():
-            seen = self.looks[name] = quality.assess(place)
+            seen = quality.assess(place)
+            point = replace(seen.checkpoint, values={**seen.checkpoint.values, **moved})
+            seen = self.looks[name] = replace(seen, checkpoint=point)
             history = self.histories[name]
             if not history or seen.checkpoint.frame > history[-1].frame:
                 self.histories[name] = (*history, seen.checkpoint)
         return self.looks[FIELD]
+
+    def alarms(self) -> tuple[str, ...]:
+        """What is wrong with the drift, in words."""
+        if self._drift is None:
+            return ()
+        return drift_alarms(
+            self.curve,
+            self.frames,
+            lost_frames=self._drift.lost,
+            frame_interval_s=self.frame_interval_s,
+        )
 
     def finish(self) -> None:
         """Take the drift at its best, now that all molecules are in; `anew` is to follow."""
@@ -130,6 +145,14 @@ class Analysis:
                 frame_interval_s=self.frame_interval_s,
             )
         self._drift = drift.fold(self._drift, found, self.frames)
+
+    def _moved(self) -> dict[str, float]:
+        """Where the sample is by now, as values of a checkpoint."""
+        if self._drift is None or self.curve is STILL:
+            return {}
+        x, y = self.curve.x[-1], self.curve.y[-1]
+        error = float(np.hypot(*self._drift.error_nm[:2]) / np.sqrt(2))
+        return {"drift_nm": float(np.hypot(x, y)), "drift_error_nm": error}
 
     def _judge(self, found: Localizations, stop: int, seconds: float) -> None:
         corrected = self.curve.corrected(found) if len(found) else found

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from live_smlm.core import InputError, Order, Stop, StreamInfo, Will
@@ -59,6 +60,7 @@ class Analyst:
     _next_s: float = 0.0
     _redo_s: float = 0.0
     _told: str = ""
+    _warned: frozenset[str] = frozenset()
     _over: threading.Event = field(default_factory=threading.Event)
 
     def told(self) -> dict[str, Any]:
@@ -112,6 +114,7 @@ class Analyst:
         if now >= self._next_s and self.analysis.frames:
             self._costs(self._look)
             self._decide(None)
+            self._warn()
             self._record()
 
     def _read(self) -> None:
@@ -167,6 +170,16 @@ class Analyst:
         if stop is not None:
             self._stop(stop)
 
+    def _warn(self) -> None:
+        """Of drift; each alarm once, by its first words, until it is over."""
+        alarms = self.analysis.alarms()
+        kinds = {_kind(alarm): alarm for alarm in alarms}
+        for kind in kinds.keys() - self._warned:
+            self.tell("alarm", kinds[kind])
+        for kind in self._warned - kinds.keys():
+            self.tell("alarm over", f"drift: {kind} …")
+        self._warned = frozenset(kinds)
+
     def _stop(self, stop: Stop) -> None:
         self.tell("enough", f"after frame {stop.frame}: {stop.reason}")
         self.control.stop(f"enough: {stop.reason}")
@@ -190,6 +203,11 @@ class Analyst:
         self.analysis.anew(self._pages(), self.seconds())
         self._look()
         self._record()
+
+
+def _kind(alarm: str) -> str:
+    """The first words of an alarm, before any number."""
+    return " ".join(takewhile(lambda word: not word[-1].isdigit(), alarm.split()[:5]))
 
 
 def analyst_of(

@@ -12,6 +12,7 @@ from typing import Any
 
 import zmq
 
+from live_smlm.core import DriftCurve
 from live_smlm.pipeline.chronicle import Chronicle
 from live_smlm.pipeline.desk import LARGEST_REQUEST, WAITING_ANSWERS, Archive, Desk, Files, Hand
 from live_smlm.pipeline.glimpse import Glimpse
@@ -66,6 +67,7 @@ class Audience:
         glimpse: Glimpse,
         commands: Mapping[str, Callable[[str], None]],
         tell: Callable[[str, str], None],
+        drift: Callable[[], DriftCurve],
     ) -> Iterator[Publisher]:
         """Open both doors; on a good end leave them open until the viewers have all."""
         keys = {at: None if is_loopback(at) else plan.keys for at in (plan.status, plan.desk_at)}
@@ -80,7 +82,7 @@ class Audience:
             hand = Hand(token=self.token, commands=commands, tell=tell)
             self._desk = Desk(door, files, hand)
             with self._desk.open():
-                yield Publisher(status, state, chronicle, glimpse.look)
+                yield Publisher(status, state, chronicle, glimpse.look, drift)
                 status.linger = _LAST_WORD_MS
 
 

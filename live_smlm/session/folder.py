@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from live_smlm.core import FrameSource, require
+from live_smlm.core import STILL, FrameSource, require
 from live_smlm.engines import registry
 from live_smlm.feedback.density_settings import DensitySettings
 from live_smlm.pipeline.collector import Watcher
@@ -153,8 +153,13 @@ def run_into(
         scribe = _Scribe(record, events)
         snapshot = None
         if snapshot_every_s is not None:
-            snapshot = Snapshot(snapshot_path(folder), log, info.camera)
-        analyst = None
+            snapshot = Snapshot(
+                snapshot_path(folder),
+                log,
+                info.camera,
+                drift=lambda: STILL if analyst is None else analyst.analysis.curve,
+            )
+        analyst: Analyst | None = None
         if judging is not None:
             quality = held.enter_context(QualityLog(folder))
             analyst = analyst_of(judging, info, log, quality, control)
@@ -178,6 +183,7 @@ def run_into(
             ended=keeper.end,
             name=folder.name,
             archive=log,
+            drift=lambda: STILL if analyst is None else analyst.analysis.curve,
             more=lambda: {name: value for part in beside for name, value in part.told().items()},
             orders={name: take for part in beside for name, take in part.orders().items()},
         ).run()

@@ -46,6 +46,7 @@ def told(analysis: Analysis, rule: StopState | None, decision: Decision | None) 
             for name, points in analysis.histories.items()
             if name != FIELD and points
         },
+        "alarms": list(analysis.alarms()),
         "charts": charts(history),
     }
     return said | ({} if rule is None else _rule(rule, decision))

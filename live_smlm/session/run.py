@@ -14,7 +14,7 @@ from typing import Any
 
 import zmq
 
-from live_smlm.core import FrameSource, require
+from live_smlm.core import STILL, DriftCurve, FrameSource, require
 from live_smlm.engines import registry
 from live_smlm.fitting.shadow import open_shadow
 from live_smlm.pipeline.collector import Collector, Store, Watcher
@@ -66,6 +66,8 @@ class Session:
     """Where viewers get what was localized before they came."""
     more: Callable[[], dict[str, Any]] = dict
     """What else viewers are told of this moment."""
+    drift: Callable[[], DriftCurve] = lambda: STILL
+    """How the sample has wandered, as far as it is known; from any thread."""
     orders: Mapping[str, Callable[[str], None]] = field(default_factory=dict)
     """What else they may order, by name; each takes words and may refuse them."""
     addresses: list[str] = field(default_factory=list)
@@ -147,7 +149,7 @@ class Session:
             doorkeeper(context, self.plan.keys),
             self._hub.listening(context, listen) as self.addresses,
             self._audience.admitted(
-                context, self.plan, self.state, glimpse, self._commands(), self.tell
+                context, self.plan, self.state, glimpse, self._commands(), self.tell, self.drift
             ) as publisher,
         ):
             ours: tuple[Watcher, ...] = (self._guard, self._audience.charts)

@@ -1,7 +1,8 @@
 """The picture so far, written into the run's folder now and then, for runs without a screen.
 
 A thread of its own reads the log at its own pace, so that nobody ever waits for a
-picture; it rests at least as long as a picture takes.
+picture; it rests at least as long as a picture takes. Each is drawn by the drift that
+is known at its time; molecules drawn by one that proved wrong are drawn again for it.
 """
 
 import contextlib
@@ -13,7 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from live_smlm.core import CameraModel, InputError, Localizations, from_columns
+from live_smlm.core import (
+    STILL,
+    CameraModel,
+    DriftCurve,
+    InputError,
+    Localizations,
+    from_columns,
+)
 from live_smlm.pipeline.desk import Archive
 from live_smlm.render.accumulator import CpuAccumulator, Drawing, Mode
 from live_smlm.render.colour import colour
@@ -21,6 +29,8 @@ from live_smlm.render.picture import fitting_bar_nm, save, with_scale_bar
 from live_smlm.render.viewport import Viewport, covering
 
 PIXEL_NM = 20.0
+WRONG_SHARE = 0.25
+"""Of a pixel: molecules that would lie farther off are drawn again."""
 MOST_SIDE = 2048
 """Pixels along the picture's longer side; a larger field is drawn more coarsely."""
 _LOOK_S = 0.2
@@ -35,9 +45,18 @@ class Snapshot:
     path: Path
     archive: Archive
     camera: CameraModel
+    drift: Callable[[], DriftCurve] = lambda: STILL
+    """As far as it is known."""
     molecules: int = 0
     _have: int = 0
-    _drawn: int = 0
+    _last: int = 0
+    """The last frame of which there is a molecule."""
+    _newest: DriftCurve = STILL
+    """What is taken off of what is drawn now."""
+    _by: DriftCurve = STILL
+    """What was taken off of all that is drawn."""
+    _is_new: bool = False
+    """Whether the picture is another than in the file."""
     _picture: CpuAccumulator = field(init=False)
 
     def __post_init__(self) -> None:
@@ -47,18 +66,39 @@ class Snapshot:
 
     def draw(self) -> str | None:
         """Add what has come to the log since the last time; why not, if so."""
+        return self._try(self._read)
+
+    def finish(self) -> str | None:
+        """Draw and write what is new; why not, if so."""
+        return self._try(self._put_right) or (self._write() if self._is_new else None)
+
+    def _try(self, draw: Callable[[DriftCurve], None]) -> str | None:
         try:
-            while (span := self.archive.page(self._have, _END)).stop > self._have:
-                _add(self._picture, span.molecules)
-                self._have = span.stop
-                self.molecules += len(span.molecules)
+            draw(self.drift())
         except Exception as error:  # noqa: BLE001 - told; the run goes on without a picture
             return f"the log cannot be drawn: {error}"
         return None
 
-    def finish(self) -> str | None:
-        """Draw and write what is new; why not, if so."""
-        return self.draw() or (self._write() if self.molecules != self._drawn else None)
+    def _read(self, drift: DriftCurve) -> None:
+        """Draw what is new by this drift."""
+        if drift is not self._newest:
+            self._newest, self._by = drift, self._by.followed_by(drift, self._last)
+        while (span := self.archive.page(self._have, _END)).stop > self._have:
+            found = span.molecules
+            _add(self._picture, drift.corrected(found))
+            self._have = span.stop
+            self.molecules += len(found)
+            self._last = max(self._last, int(found.frame.max(initial=0)))
+            self._is_new |= len(found) > 0
+
+    def _put_right(self, drift: DriftCurve) -> None:
+        """Draw what is new, and all from the beginning where it would lie too far off."""
+        across, _ = self._by.apart_nm(drift, self._last)
+        if across > WRONG_SHARE * self._picture.viewport.pixel_nm:
+            self._picture = CpuAccumulator(self._picture.viewport)
+            self._have = self.molecules = self._last = 0
+            self._by = self._newest = drift
+        self._read(drift)
 
     def _write(self) -> str | None:
         """The picture as a file, whole or not at all."""
@@ -69,7 +109,7 @@ class Snapshot:
             save(self.path, drawn if bar is None else with_scale_bar(drawn, pixel_nm, bar))
         except (OSError, InputError) as error:
             return str(error)
-        self._drawn = self.molecules
+        self._is_new = False
         return None
 
 
