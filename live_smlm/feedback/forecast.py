@@ -7,16 +7,16 @@ why is said.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from live_smlm.core import F64, I64, Checkpoint, History
-from live_smlm.feedback.forecast_curves import Filling, Fourier, Law, Power
-from live_smlm.feedback.forecast_fit import CROWD, Crowd, Floor, Measured, fitted
+from live_smlm.feedback.forecast_fit import CROWD, Crowd, fitted
 from live_smlm.feedback.forecast_growth import Growth, growth
+from live_smlm.feedback.forecast_readings import RESOLUTIONS, Reading, precision_nm, reading
 
 FEWEST = 4
 """Checkpoints with the value before anything is forecast."""
@@ -25,15 +25,9 @@ SHARE = 0.8
 _QUANTILES = (0.5 - SHARE / 2, 0.5, 0.5 + SHARE / 2)
 _MOST, _REACH = 40, 3.0
 """Checkpoints that are looked at, and how far back in the logarithm of the molecules."""
-_ERROR, _LEAST_ERROR = 0.04, 0.01
-"""Of a resolution, relative: where it is not known, and at least."""
 _HALF, _SPENT = 0.5, 1.2
-_FULL = 1 - 1e-6
-_WIDTH = 2 * math.sqrt(2 * math.log(2))
-_ANYWHERE = Floor(0.0, soft=50.0, reach=50.0)
-_RESOLUTIONS = frozenset({"frc_nm", "frc_halfbit_nm", "resolution_nm", "nyquist_nm"})
 COUNTS = frozenset({"molecules", "blinks"})
-FORECAST = _RESOLUTIONS | COUNTS | {"completeness"}
+FORECAST = RESOLUTIONS | COUNTS | {"completeness"}
 """Names of the values that can be forecast."""
 
 
@@ -133,7 +127,7 @@ class _Fitted:
 
     crowd: Crowd
     growth: Growth
-    resolution: bool
+    reading: Reading
 
     def at(self, frame: float) -> F64:
         return self._value(self.growth.at(frame))
@@ -142,18 +136,23 @@ class _Fitted:
         return self._value(self.growth.end())
 
     def _value(self, count: F64) -> F64:
-        value = np.exp(self.crowd.at(np.log(count)))
-        return value if self.resolution else -np.expm1(-value)
+        return self.reading.value(self.crowd.at(np.log(count)))
 
     def frames(self, goal: float) -> F64:
-        y = math.log(goal if self.resolution else float(_hits(np.array(goal))))
         with np.errstate(over="ignore"):
-            return self.growth.frames(np.exp(self.crowd.reached(y)))
+            count = np.exp(self.crowd.reached(self.reading.log(goal)))
+        return self.growth.frames(count)
 
     def limit(self) -> str:
         """More molecules do not help where precision is the limit."""
-        helps = np.median(self.crowd.left(np.log(self.growth.at(self.growth.frame[-1]))))
-        return "precision" if self.resolution and helps < _HALF else _supply(self.growth)
+        now = np.log(self.growth.at(self.growth.frame[-1]))
+        return "precision" if self.reading.helped(self.crowd, now) < _HALF else _supply(self.growth)
+
+
+def _blurred(last: Checkpoint) -> bool:
+    """Whether where the sample is, is known worse than where a molecule is."""
+    precision = precision_nm(last)
+    return precision is not None and last.values.get("drift_error_nm", 0.0) > precision
 
 
 def _supply(growth: Growth) -> str:
@@ -167,37 +166,11 @@ def _path(known: History, name: str) -> _Path:
     counted = all(c.values.get("molecules", 0.0) >= 1 for c in known)
     count = _column(known, "molecules") if counted else frame
     future = growth(frame, count, CROWD)
-    some = _spread(np.log(np.maximum.accumulate(count)))
-    told = tuple(known[i] for i in some)
-    y = _column(told, name)
-    x = np.log(np.maximum.accumulate(count))[some]
-    measured = _measured(told, name, x, y)
-    return _Fitted(fitted(measured, _laws(name, known[-1])), future, name in _RESOLUTIONS)
-
-
-def _measured(told: History, name: str, x: F64, y: F64) -> Measured:
-    """With errors as far as the metrics know them."""
-    own = _column(told, f"{name.removesuffix('_nm')}_error_nm") / y
-    if name == "completeness":
-        return Measured(x=x, y=np.log(_hits(y)), error=np.full(len(x), _LEAST_ERROR), trust=3.0)
-    if np.isfinite(own).all():
-        return Measured(x=x, y=np.log(y), error=np.maximum(own, _LEAST_ERROR), trust=8.0)
-    return Measured(x=x, y=np.log(y), error=np.full(len(x), _ERROR), trust=3.0)
-
-
-def _laws(name: str, last: Checkpoint) -> Sequence[tuple[Law, Floor]]:
-    """What the value may obey, and what its floor is known to be."""
-    if name == "completeness":
-        return [(Filling(), _ANYWHERE)]
-    precision = last.values.get("nena_nm", last.values.get("precision_nm"))
-    known = precision is not None and precision > 0
-    floor = Floor(math.log(_WIDTH * precision)) if precision and known else _ANYWHERE
-    if name == "nyquist_nm":
-        return [(Power(), _ANYWHERE)]
-    if name == "resolution_nm":
-        return [(Power(norm=2.0), floor)]
-    fourier = Floor(floor.low + math.log(2 * math.pi / _WIDTH)) if known else _ANYWHERE
-    return [(Fourier(), fourier), (Power(), floor)]
+    x = np.log(np.maximum.accumulate(count))
+    some = _spread(x)
+    how = reading(name, known[-1])
+    crowd = fitted(how.measured(tuple(known[i] for i in some), x[some]), how.laws)
+    return _Fitted(crowd, future, how)
 
 
 def _told(seen: History, name: str, goal: float | None, planned: float | None) -> Forecast:
@@ -205,7 +178,7 @@ def _told(seen: History, name: str, goal: float | None, planned: float | None) -
     path = _path(seen, name)
     now, end = path.at(last.frame), path.end()
     then = None if planned is None else path.at(max(planned, last.frame))
-    better = -1.0 if name in _RESOLUTIONS else 1.0
+    better = -1.0 if name in RESOLUTIONS else 1.0
     frames = None if goal is None else path.frames(goal)
     return Forecast(
         name=name,
@@ -218,13 +191,8 @@ def _told(seen: History, name: str, goal: float | None, planned: float | None) -
         frames=None if frames is None else _span(frames),
         seconds=None if frames is None else _span(frames * last.seconds / last.frame),
         chance=None if frames is None else float(np.isfinite(frames).mean()),
-        limit=path.limit(),
+        limit="drift" if _blurred(last) else path.limit(),
     )
-
-
-def _hits(completeness: F64) -> F64:
-    """The mean number of hits of a place, were all alike."""
-    return -np.log1p(-np.minimum(completeness, _FULL))
 
 
 def _spread(x: F64) -> I64:

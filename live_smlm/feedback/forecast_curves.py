@@ -112,23 +112,27 @@ class Power:
 
 
 @dataclass(frozen=True, slots=True)
-class Filling:
-    """How often a place was hit, if some are hit more often than others (exponent below 1).
+class Bent:
+    """A power of the number whose exponent has become what it is; its scale is that of now.
 
-    Of the mean number of hits, so of -ln(1 - completeness); its scale is that of now.
+    For a share the place has the bend: how much steeper it was, per x before.
     """
 
-    exponents: tuple[float, ...] = tuple(np.round(np.arange(0.3, 2.55, 0.05), 2).tolist())
-    shares: tuple[float, ...] = (0.5,)
+    exponents: tuple[float, ...]
+    """At x = 0, and from then on."""
+    shares: tuple[float, ...] = (0.0,)
 
-    def shape(self, exponent: F64, share: F64, x: F64) -> F64:  # noqa: ARG002 - has none
+    def shape(self, exponent: F64, share: F64, x: F64) -> F64:
         """See `Law`."""
-        return np.asarray(exponent * x)
+        past = 0.5 * share * np.minimum(x, 0.0) ** 2
+        return np.asarray(exponent * x - np.sign(exponent) * past)
 
-    def reached(self, exponent: F64, share: F64, shape: F64) -> F64:  # noqa: ARG002 - has none
+    def reached(self, exponent: F64, share: F64, shape: F64) -> F64:
         """See `Law`."""
-        return np.asarray(shape / exponent)
+        steep, gained = np.abs(exponent), np.sign(exponent) * shape
+        root = np.sqrt(steep**2 - 2 * share * np.minimum(gained, 0.0))
+        return np.asarray(2 * gained / (steep + root))
 
     def left(self, exponent: F64, share: F64, x: F64) -> F64:
-        """See `Law`; places become rarer, not hits."""
+        """See `Law`."""
         return np.ones(np.broadcast_shapes(exponent.shape, share.shape, x.shape))

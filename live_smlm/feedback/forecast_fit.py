@@ -19,14 +19,12 @@ CROWD = 200
 """Curves."""
 _MEMORY = 0.7
 """Errors are alike within so much of ln N."""
-_FRESH = 0.3
-"""The part of an error's square that is new with each value."""
 _LOCAL = 2.0
 """A law is as doubtful as once again the error that far away in ln N."""
 _NODES = (-1.96, -1.3, -0.84, -0.5, -0.25, 0.0, 0.25, 0.5, 0.84, 1.3, 1.96)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Measured:
     """Values over ln N, oldest first."""
 
@@ -37,6 +35,10 @@ class Measured:
     """Standard errors of y, more or less."""
     trust: float
     """In the errors' size: as if so many values had confirmed it."""
+    fresh: float = 0.3
+    """The part of an error's square that is new with each value."""
+    bias: float = 0.02
+    """Standard error that all values share, and no scatter shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,28 +94,29 @@ def fitted(measured: Measured, laws: Sequence[tuple[Law, Floor]]) -> Crowd:
     """The curves that agree with the values."""
     origin = float(measured.x[-1])
     x = measured.x - origin
-    half = np.linalg.inv(np.linalg.cholesky(_covariance(x, measured.error)))
+    half = np.linalg.inv(np.linalg.cholesky(_covariance(x, measured)))
     parts = [
-        _weighed(law, floor, number, (x, half @ measured.y, half), measured.trust)
+        _weighed(law, floor, number, (x, half @ measured.y, half), measured)
         for number, (law, floor) in enumerate(laws)
     ]
     table, weight = (np.concatenate(columns, axis=-1) for columns in zip(*parts, strict=True))
     return Crowd(origin, tuple(law for law, _ in laws), *drawn(table, weight, CROWD))
 
 
-def _covariance(x: F64, error: F64) -> F64:
-    """Of the errors' logarithms."""
+def _covariance(x: F64, measured: Measured) -> F64:
+    """Of the logarithms' errors."""
     far = np.abs(x[:, None] - x[None, :])
-    alike = (1 - _FRESH) * np.exp(-far / _MEMORY) + _FRESH * np.eye(len(x))
-    wide = error * (1 - x / _LOCAL)
+    alike = (1 - measured.fresh) * np.exp(-far / _MEMORY) + measured.fresh * np.eye(len(x))
+    wide = measured.error * (1 - x / _LOCAL)
     return np.asarray(alike * wide[:, None] * wide[None, :])
 
 
 def _weighed(
-    law: Law, floor: Floor, number: int, seen: tuple[F64, F64, F64], trust: float
+    law: Law, floor: Floor, number: int, seen: tuple[F64, F64, F64], measured: Measured
 ) -> tuple[F64, F64]:
     """(law, exponent, share, scale) of every curve thought of, and its log weight."""
     x, y, half = seen
+    trust = measured.trust
     exponent, share = (
         np.ravel(grid) for grid in np.meshgrid(law.exponents, law.shares, indexing="ij")
     )
@@ -123,7 +126,7 @@ def _weighed(
     know = float(ones @ ones)
     best = rest @ ones / know
     misfit = np.sum((rest - best[:, None] * ones) ** 2, axis=1)
-    wide = np.sqrt((trust + misfit) / (trust + len(x) - 1) / know)
+    wide = np.sqrt((trust + misfit) / (trust + len(x) - 1) / know + measured.bias**2)
     scale = best[:, None] + wide[:, None] * np.array(_NODES)
     weight = (
         -0.5 * (trust + len(x) - 1) * np.log(trust + misfit)[:, None]

@@ -68,6 +68,7 @@ class Judged:
     """One condition at one checkpoint."""
 
     condition: str
+    name: str
     region: str = FIELD
     value: float | None = None
     """That is compared; None: not known yet."""
@@ -232,7 +233,7 @@ def _judge(state: StopState, condition: Condition, region: str, history: History
 def _look(condition: Condition, history: History) -> Judged:
     """One condition by itself."""
     goal = condition.least if isinstance(condition, Gain) else condition.goal
-    blank = Judged(condition=str(condition), goal=goal)
+    blank = Judged(condition=str(condition), name=condition.quantity.name, goal=goal)
     if not history:
         return replace(blank, why="there is no checkpoint yet")
     if isinstance(condition, Gain):

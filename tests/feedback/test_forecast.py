@@ -5,7 +5,7 @@ import pytest
 
 from live_smlm.core import F64, Checkpoint, History
 from live_smlm.feedback.forecast import Forecast, forecast
-from live_smlm.feedback.forecast_curves import Filling, Fourier, Law, Power
+from live_smlm.feedback.forecast_curves import Bent, Fourier, Law, Power
 from live_smlm.feedback.forecast_growth import growth
 
 FRAMES = np.linspace(100, 4000, 40)
@@ -42,10 +42,10 @@ def spans(told: Forecast) -> list[tuple[float, float, float]]:
     return [(s.low, s.value, s.high) for s in given if s is not None]
 
 
-LAWS: list[Law] = [Fourier(), Power(), Power(norm=2.0), Filling()]
+LAWS: list[Law] = [Fourier(), Power(), Power(norm=2.0), Bent((-0.5, 0.7))]
 
 
-@pytest.mark.parametrize("law", LAWS, ids=["fourier", "power", "squares", "filling"])
+@pytest.mark.parametrize("law", LAWS, ids=["fourier", "power", "squares", "bent"])
 def test_a_law_can_be_read_backwards(law: Law) -> None:
     x = np.linspace(-2, 1, 7)
     for exponent in law.exponents:
@@ -119,7 +119,7 @@ def test_intervals_are_wide_when_little_is_known() -> None:
 
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     held, exact = [], resolution(counted(np.array([4000.0])))[0]
-    for seed in range(40):
+    for seed in range(25):
         told = forecast(history(2000, 0.03, seed), "frc_nm", exact)
         assert told.frames is not None
         held.append(told.frames.low <= 4000 <= told.frames.high)
@@ -154,6 +154,8 @@ def test_what_limits_is_told() -> None:
 
     assert limit(1.0, 1e4) == "density"
     assert limit(20.0, 1e3) == "precision"
+    assert forecast(history(drift_error_nm=12.0), "frc_nm").limit == "drift"
+    assert forecast(history(drift_error_nm=3.0), "frc_nm").limit != "drift"
     spent = tuple(
         Checkpoint(i * 1000, i * 20.0, {"molecules": float(counted(np.array(i * 1000.0)))})
         for i in range(1, 30)
@@ -168,7 +170,9 @@ def test_an_unknown_value_is_not_forecast() -> None:
 
 
 def test_errors_that_are_known_weigh() -> None:
-    sure, unsure = (forecast(history(2000, 0.0, frc_error_nm=sd), "frc_nm", 36.0) for sd in (0.3, 6.0))
+    sure, unsure = (
+        forecast(history(2000, 0.0, frc_error_nm=sd), "frc_nm", 36.0) for sd in (0.3, 6.0)
+    )
     assert sure.now is not None
     assert unsure.now is not None
     assert unsure.now.high - unsure.now.low > 3 * (sure.now.high - sure.now.low)
