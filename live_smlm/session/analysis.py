@@ -126,7 +126,7 @@ class Analysis:
         return drift_alarms(
             self.curve,
             self.frames,
-            lost_frames=self._drift.lost,
+            lost_frames=self._drift.lost_frames,
             frame_interval_s=self.frame_interval_s,
         )
 
