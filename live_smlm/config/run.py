@@ -69,6 +69,10 @@ class RunConfig:
         None, "Judged apart, nm: 'cell = left,top,right,bottom; tip = x,y x,y x,y'"
     )
     drift: bool = _key(default=True, text="Look for drift, and take it off the picture")
+    recentre_nm: float | None = _key(
+        None, "Take the sample back by the stage whenever it has drifted so far"
+    )
+    stage_axes: str = _key("x,y", "Stage axes along the image's x and y, as '-x,y' or 'y,x'")
     laser: str | None = _key(
         None,
         "Keep the density of molecules by a device's property: "
@@ -107,13 +111,18 @@ class RunConfig:
             self.stop is None or self.judge,
             f"stop is {self.stop!r} but judge is off, which is what it goes by; switch judge on",
         )
+        require(
+            self.recentre_nm is None or (self.judge and self.drift),
+            f"recentre_nm is {self.recentre_nm} but drift is not looked for; switch judge and "
+            "drift on",
+        )
         for name in ("workers", "lanes"):
             require(getattr(self, name) <= _MOST, f"{name} is {getattr(self, name)}; give fewer")
         require(
             self.web is None or 0 <= self.web <= _LAST_PORT,
             f"web is {self.web}; give a port from 0 to {_LAST_PORT}",
         )
-        for name in ("seconds", "ring_mb", "pixel_nm", "snapshot_every"):
+        for name in ("seconds", "ring_mb", "pixel_nm", "snapshot_every", "recentre_nm"):
             value = getattr(self, name)
             require(
                 value is None or 0 < value < float("inf"),

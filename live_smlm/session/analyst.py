@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from live_smlm.core import InputError, Order, Stop, StreamInfo, Will
+from live_smlm.core import FrameSource, InputError, Order, Stage, Stop, Will
 from live_smlm.core.feedback import read_order
 from live_smlm.feedback import rules
 from live_smlm.feedback.rules import Decision, StopState
@@ -24,6 +24,7 @@ from live_smlm.session import judgement
 from live_smlm.session.analysis import FIELD, Analysis, prepare
 from live_smlm.session.judging import Judging
 from live_smlm.session.plan import Control
+from live_smlm.session.recentre import Recentre
 from live_smlm.session.regions import read_regions
 from live_smlm.store.quality import QualityLog
 from live_smlm.transport.viewing import Span
@@ -51,6 +52,7 @@ class Analyst:
     seconds: Callable[[], float] = lambda: 0.0
     """Since the first frame."""
     rule: StopState | None = None
+    recentre: Recentre | None = None
     decision: Decision | None = None
     _said: dict[str, Any] = field(default_factory=dict)
     _orders: "queue.SimpleQueue[Order | Mapping[str, Region]]" = field(
@@ -115,6 +117,9 @@ class Analyst:
             self._costs(self._look)
             self._decide(None)
             self._warn()
+            if self.recentre is not None:
+                self.recentre.tell = self.tell
+                self.recentre.look(self.analysis.curve)
             self._record()
 
     def _read(self) -> None:
@@ -211,10 +216,19 @@ def _kind(alarm: str) -> str:
 
 
 def analyst_of(
-    judging: Judging, info: StreamInfo, archive: Archive, log: QualityLog, control: Control
+    judging: Judging, source: FrameSource, archive: Archive, log: QualityLog, control: Control
 ) -> Analyst:
     """The judge of a run that is to begin."""
+    info = source.info
+    recentre = None
+    if judging.recentre_nm is not None:
+        if not isinstance(source, Stage):
+            raise InputError(
+                f"recentre_nm is {judging.recentre_nm:g}, but {info.name} has no stage"
+            )
+        source.position()  # refused where there is none
+        recentre = Recentre(source, judging.recentre_nm, judging.axes)
     prepare(info.camera)
     analysis = Analysis(info.camera, info.frame_interval_s, judging.aims)
     rule = None if judging.stop is None else rules.start(judging.stop)
-    return Analyst(archive, analysis, control, log, rule=rule)
+    return Analyst(archive, analysis, control, log, rule=rule, recentre=recentre)

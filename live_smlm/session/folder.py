@@ -162,7 +162,7 @@ def run_into(
         analyst: Analyst | None = None
         if judging is not None:
             quality = held.enter_context(QualityLog(folder))
-            analyst = analyst_of(judging, info, log, quality, control)
+            analyst = analyst_of(judging, source, log, quality, control)
         keeper = _Keeper(folder, scribe, held, snapshot, snapshot_every_s or 0.0, analyst)
         beside = [part for part in (analyst, lamp) if part is not None]
 

@@ -8,6 +8,7 @@ from live_smlm.core import InputError
 from live_smlm.feedback.rules import StopSettings, stop_settings
 from live_smlm.feedback.rules_words import All, Either, EveryRoi, Limit, Rule
 from live_smlm.session.analysis import Aims
+from live_smlm.session.recentre import Axes, read_axes
 from live_smlm.session.regions import read_regions
 
 _RESOLUTIONS = frozenset({"frc_nm", "frc_halfbit_nm", "resolution_nm", "nyquist_nm"})
@@ -20,6 +21,9 @@ class Judging:
     aims: Aims = field(default_factory=Aims)
     stop: StopSettings | None = None
     """None: nothing stops it but time, frames and people."""
+    recentre_nm: float | None = None
+    """Drift at which the stage takes the sample back; None: never."""
+    axes: Axes = field(default_factory=Axes)
 
 
 def judging_of(run: RunConfig) -> Judging | None:
@@ -41,7 +45,12 @@ def judging_of(run: RunConfig) -> Judging | None:
             "or drop 'in every roi'"
         )
     target = None if stop is None else min(_resolutions(stop.rule), default=None)
-    return Judging(aims=Aims(regions=regions, target_nm=target, drift=run.drift), stop=stop)
+    return Judging(
+        aims=Aims(regions=regions, target_nm=target, drift=run.drift),
+        stop=stop,
+        recentre_nm=run.recentre_nm,
+        axes=read_axes(run.stage_axes),
+    )
 
 
 def _resolutions(rule: Rule) -> Iterator[float]:

@@ -2,6 +2,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from live_smlm.config import RunConfig
@@ -50,7 +51,7 @@ def test_a_real_move_of_the_stage_is_found_as_drift(tmp_path: Path) -> None:
         )
         threads[0].join()
     curve = read_quality(tmp_path / "run").drift
-    x, y, _ = curve.at([0, moved_at[0] - 100, moved_at[0] + 100, frames])
+    x, y, _ = curve.at(np.array([0, moved_at[0] - 100, moved_at[0] + 100, frames]))
     assert abs(x[1] - x[0]) < 12
     assert abs(y[1] - y[0]) < 12
     shift = x[2] - x[1], y[2] - y[1]

@@ -19,7 +19,14 @@ from PIL import Image
 
 from live_smlm.cli import main
 from live_smlm.config import RunConfig
-from live_smlm.core import CameraModel, InputError, Localizations, concatenate, from_columns
+from live_smlm.core import (
+    CameraModel,
+    DriftCurve,
+    InputError,
+    Localizations,
+    concatenate,
+    from_columns,
+)
 from live_smlm.pipeline.dispatcher import Overload
 from live_smlm.session import Control, Outcome, RunPlan, doors
 from live_smlm.session.folder import run_into
@@ -44,6 +51,7 @@ class Viewer:
     def state(self, values): pass
     def event(self, event): pass
     def frame(self, frame): pass
+    def drift(self, curve): pass
     def lost(self, why): pass
 
 with following(sys.argv[1], Viewer()):
@@ -59,6 +67,7 @@ class Ear:
     newest: Mapping[str, Any] = field(default_factory=dict)
     events: list[str] = field(default_factory=list)
     frames: list[LiveFrame] = field(default_factory=list)
+    curves: list[DriftCurve] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
 
     def molecules(self, molecules: Localizations) -> None:
@@ -72,6 +81,9 @@ class Ear:
 
     def frame(self, frame: LiveFrame) -> None:
         self.frames.append(frame)
+
+    def drift(self, curve: DriftCurve) -> None:
+        self.curves.append(curve)
 
     def lost(self, why: str) -> None:
         self.why.append(why)
