@@ -15,7 +15,7 @@ _BLOCKS = 24
 _FALLS = np.concatenate([[0.0], np.geomspace(0.03, 12.0, 32)])
 """By how much the rate's logarithm may fall in as many frames as there were."""
 _NODES = np.array([-1.28, -0.52, 0.0, 0.52, 1.28])
-_SPREAD, _TRUST = 0.05, 3.0
+_SPREAD, _TRUST = 0.1, 3.0
 """Of a block's rate beyond chance, as if so many blocks had confirmed it."""
 _STRIDE = 61
 """Coprime to how many futures there are: their order means nothing."""

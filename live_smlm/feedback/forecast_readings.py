@@ -128,7 +128,9 @@ class _Spacing:
         if self.rest_nm:
             told = _column(history, "nyquist_nm")
             spacing = np.where(np.isfinite(told), told, spacing)
-        return Measured(x, np.log(spacing), np.full(len(x), _SPACING_ERROR), _TRUST, fresh=0.7)
+        return Measured(
+            x, np.log(spacing), np.full(len(x), _SPACING_ERROR), _TRUST, fresh=0.7, bias=0.03
+        )
 
     def log(self, goal: float) -> float:
         return 0.5 * math.log(goal**2 - self.rest_nm**2) if goal > self.rest_nm else -math.inf

@@ -175,7 +175,7 @@ def test_errors_that_are_known_weigh() -> None:
     )
     assert sure.now is not None
     assert unsure.now is not None
-    assert unsure.now.high - unsure.now.low > 3 * (sure.now.high - sure.now.low)
+    assert unsure.now.high - unsure.now.low > 2 * (sure.now.high - sure.now.low)
 
 
 def test_a_rate_that_stays_needs_no_end() -> None:
