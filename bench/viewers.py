@@ -24,6 +24,7 @@ import psutil
 
 from live_smlm.core import (
     CameraModel,
+    DriftCurve,
     EngineContext,
     EngineSpec,
     FrameBatch,
@@ -112,6 +113,8 @@ class Viewer:
     def event(self, event: Event) -> None: ...
 
     def frame(self, frame: LiveFrame) -> None: ...
+
+    def drift(self, curve: DriftCurve) -> None: ...
 
     def lost(self, why: str) -> None:
         del why

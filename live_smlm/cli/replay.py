@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from live_smlm.core import STILL
 from live_smlm.metrics import series
+from live_smlm.session import judgement
 from live_smlm.store.json_text import seconds
 from live_smlm.store.log import records
+from live_smlm.store.quality import Judged, read_quality
 from live_smlm.store.record import Finish, read_events, read_run
 from live_smlm.store.run_folder import check_run
 from live_smlm.transport.viewing import Event
@@ -72,11 +75,15 @@ class _Reading:
     def _read(self) -> None:
         for event in map(_event, read_events(self.folder)):
             self.sink.event(event)
+        judged = read_quality(self.folder)
+        if judged.drift is not STILL:
+            self.sink.drift(judged.drift)
         camera = self.record["camera"]
         rows, columns = camera["shape"]
         area_um2 = rows * columns * (camera["pixel_size_nm"] / 1000) ** 2
         charts = series.start(area_um2, None)
-        self.sink.state(self._state(charts, {}))
+        known = _known(judged)
+        self.sink.state(self._state(charts, known))
         for number, record in enumerate(records(self.folder)):
             if self.leave.is_set():
                 return
@@ -85,11 +92,11 @@ class _Reading:
             item = series.part(record.first, frames, record.molecules, _LATENCY_UNKNOWN)
             charts = series.fold(charts, item)
             if number % _EVERY == 0:
-                self.sink.state(self._state(charts, {}))
+                self.sink.state(self._state(charts, known))
         ended = {"finish": self.record["finish"], "reason": self.record["reason"]}
         if ended["finish"] == Finish.RUNNING.value:  # though nobody holds its log
             ended = {"finish": "cut off", "reason": "its process was killed before the end"}
-        self.sink.state(self._state(series.ended(charts), {"finished": ended}))
+        self.sink.state(self._state(series.ended(charts), {**known, "finished": ended}))
         self.sink.lost(f"{ended['finish']}: {ended['reason']}")
 
     def _state(self, charts: series.Series, more: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,6 +112,13 @@ class _Reading:
             "series": series.newest(charts)["points"],
             **more,
         }
+
+
+def _known(judged: Judged) -> dict[str, Any]:
+    """What was known last of how good the picture is, as the run told it."""
+    if not judged.history:
+        return {}
+    return {"quality": {**judged.said, "charts": judgement.charts(judged.history)}}
 
 
 def _event(said: Mapping[str, Any]) -> Event:

@@ -50,6 +50,32 @@ class DriftCurve:
         x, y, _ = self.at(np.concatenate([[first], within, [last]]))
         return float(y.min()), float(x.min()), float(y.max()), float(x.max())
 
+    def followed_by(self, other: "DriftCurve", last: int) -> "DriftCurve":
+        """This one up to the frame `last`, the other from the next frame on."""
+        before, after = self.frame < last, other.frame > last + 1
+        frame = np.concatenate([self.frame[before], [last, last + 1], other.frame[after]])
+        early, late = self.at(np.array([last])), other.at(np.array([last + 1]))
+        axes = [
+            np.concatenate(
+                [getattr(self, name)[before], first, second, getattr(other, name)[after]]
+            )
+            for name, first, second in zip(("x", "y", "z"), early, late, strict=True)
+        ]
+        return drift_curve(frame, *axes)
+
+    def apart_nm(self, other: "DriftCurve", last: int) -> tuple[float, float]:
+        """How far the two differ in frames up to `last` at most: across, and in depth."""
+        frame = np.concatenate([self.frame, other.frame])
+        frame = np.concatenate([frame[frame < last], [last]])
+        ours, theirs = self.at(frame), other.at(frame)
+        x, y, z = (a - b for a, b in zip(ours, theirs, strict=True))
+        return float(np.hypot(x, y).max()), float(np.abs(z).max())
+
+    def same(self, other: "DriftCurve") -> bool:
+        """Whether the two have the same knots."""
+        names = ("frame", "x", "y", "z")
+        return all(np.array_equal(getattr(self, n), getattr(other, n)) for n in names)
+
     def corrected(self, molecules: Localizations) -> Localizations:
         """The molecules where they would be had the sample stood still."""
         x, y, z = self.at(molecules.frame)

@@ -1,4 +1,4 @@
-"""The status stream: state, events, molecules and live frames for whoever subscribes.
+"""The status stream: state, events, molecules, drift and live frames for whoever subscribes.
 
 A subscriber that is slow, frozen or gone costs nothing: what it does not take
 is dropped for it alone. Every state message is complete by itself, so that
@@ -7,6 +7,7 @@ without holes, and a state says up to which number they have been told: so a
 viewer knows what it has missed.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 
 import zmq
 
-from live_smlm.core import Localizations, concatenate
+from live_smlm.core import STILL, DriftCurve, Localizations, concatenate
 from live_smlm.pipeline.chronicle import Chronicle
 from live_smlm.pipeline.outcomes import Event, Localized
 from live_smlm.transport.codec import Envelope
@@ -22,12 +23,17 @@ from live_smlm.transport.endpoints import send
 from live_smlm.transport.viewing import (
     LiveFrame,
     Span,
+    drift_message,
     event_message,
     frame_message,
     span_message,
 )
 
 PERIOD_S = 0.1
+DRIFT_S = 1.0
+"""Between two curves of drift, at least."""
+DRIFT_AGAIN_S = 5.0
+"""For late joiners, a curve that has not changed."""
 _MOST_MOLECULES = 20_000
 """More than this are sent before the period is over."""
 
@@ -42,12 +48,17 @@ class Publisher:
     chronicle: Chronicle
     look: Callable[[Localized], LiveFrame | None] = lambda _: None
     """A frame of this chunk, now and then."""
+    drift: Callable[[], DriftCurve] = lambda: STILL
+    """As far as it is known."""
     _held: list[Span] = field(default_factory=list)
     """Chunks that have not been sent."""
     _molecules: int = 0
     _stop: int = 0
     """All before this frame has been sent or is held."""
     _last_s: float = 0.0
+    _curve: DriftCurve = STILL
+    """Sent last."""
+    _drift_s: float = 0.0
 
     def frames(self, localized: Localized) -> None:
         """Molecules to be sent with the next period."""
@@ -69,10 +80,24 @@ class Publisher:
         now = time.monotonic()
         if now - self._last_s >= PERIOD_S:
             self._last_s = now
-            self.finish()
+            self._tell_drift(now)
+            self._tell_all()
 
     def finish(self) -> None:
-        """Send the rest and the state."""
+        """Send the rest, the newest drift and the state."""
+        self._tell_drift(math.inf)
+        self._tell_all()
+
+    def _tell_drift(self, now: float) -> None:
+        """Before the molecules that it is to be taken off."""
+        curve, waited = self.drift(), now - self._drift_s
+        if curve is STILL or waited < DRIFT_S:
+            return
+        if waited >= DRIFT_AGAIN_S or not curve.same(self._curve):
+            self._curve, self._drift_s = curve, now
+            self._send(drift_message(curve))
+
+    def _tell_all(self) -> None:
         self._flush()
         told = {"published": self._stop, "events": self.chronicle.count}
         self._send(Envelope("state", {**self.state(), **told}))

@@ -2,12 +2,12 @@
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from live_smlm.core import F32, Localizations
+from live_smlm.core import F32, DriftCurve, Localizations
 from live_smlm.render.accumulator import CpuAccumulator, means
 from live_smlm.render.look import Look
 from live_smlm.render.resample import resampled
@@ -17,6 +17,8 @@ from live_smlm.render.viewport import Rect, Viewport
 MOST_FIELD_PIXELS = 2**24
 _ROOM = 0.25
 """Of the field's sides: how much farther it grows than it must, so that it seldom grows."""
+_DEPTH_COUNTS = 0.2
+"""Of a distance along z, where it can be seen at all: colours are not so sharp."""
 _FARTHEST_NM = 5e6
 """What lies farther off than any chip reaches makes no field grow."""
 
@@ -111,16 +113,48 @@ class Field:
         return CpuAccumulator(self.viewport, self.look.drawing, by=self.look.by)
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """By which drift molecules were drawn: that of their time, as far as it was known then."""
+
+    by: DriftCurve
+    last: int = 0
+    """The last frame of which one was drawn."""
+    off_nm: float = 0.0
+    """How far one of them at most lies from where it would be drawn now."""
+
+    def upto(self, frame: int) -> "Drawn":
+        """After molecules of frames up to this one."""
+        return self if frame <= self.last else replace(self, last=frame)
+
+    def onwards(self, look: Look) -> "Drawn":
+        """What comes is drawn by another drift."""
+        across, deep = self.by.apart_nm(look.drift, self.last)
+        off_nm = max(across, _DEPTH_COUNTS * deep) if look.tells_depth else across
+        return Drawn(self.by.followed_by(look.drift, self.last), self.last, off_nm)
+
+
 class Layer(Generic[Target]):
     """One picture on its way through the store."""
 
     def __init__(
-        self, store: MoleculeStore, look: Look, target: Target, *, mark: Mark = START
+        self,
+        store: MoleculeStore,
+        look: Look,
+        target: Target,
+        *,
+        mark: Mark = START,
+        drawn: Drawn | None = None,
     ) -> None:
         self.look = look
         self.target = target
         self.mark = mark
+        self.drawn = drawn or Drawn(look.drift)
         self._store = store
+
+    def go_on_by(self, look: Look) -> None:
+        """Draw what comes by another drift; all else must be as it was."""
+        self.look, self.drawn = look, self.drawn.onwards(look)
 
     def advance(self, rect: Rect, deadline: float) -> bool:
         """Draw what came since; False where time ran out before all was drawn."""
@@ -136,6 +170,7 @@ class Layer(Generic[Target]):
         for piece in pieces:
             if len(piece.molecules) and look.drawable(piece.molecules):
                 self.target.add(piece.molecules)
+                self.drawn = self.drawn.upto(int(piece.molecules.frame.max()))
             self.mark = piece.mark
             if time.monotonic() > deadline:
                 return self.mark.count >= len(self._store)

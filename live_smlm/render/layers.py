@@ -107,6 +107,11 @@ class Canvas:
         return self._painter.step(seconds) == IDLE
 
     @property
+    def redrawing(self) -> bool:
+        """Whether molecules are drawn once more, for the drift became better known."""
+        return self._painter.redrawing
+
+    @property
     def own_thread(self) -> bool:
         """Whether it draws by itself; otherwise it is to be stepped."""
         return self._own_thread

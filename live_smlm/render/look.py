@@ -1,6 +1,6 @@
 """How molecules are to be seen, whatever part of the sample is looked at."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from live_smlm.core import STILL, DriftCurve, Localizations, require
 from live_smlm.render.accumulator import Drawing, Mode
@@ -36,6 +36,15 @@ class Look:
     def drawable(self, molecules: Localizations) -> bool:
         """Whether the molecules have those columns; the others are not drawn."""
         return self.columns() <= molecules.columns().keys()
+
+    def but_for_drift(self, other: "Look") -> bool:
+        """Whether the two are alike in all but the drift."""
+        return replace(self, drift=other.drift) == other
+
+    @property
+    def tells_depth(self) -> bool:
+        """Whether a molecule's z can be seen."""
+        return self.by == "z" or self.filters.z is not None
 
     @property
     def reach_nm(self) -> float:

@@ -4,7 +4,9 @@ The window is drawn anew whenever it is moved, or molecules are to be looked at
 otherwise; the picture before stays until the new one is complete, or shows
 after a tenth of a second what has been drawn of it. A window
 finer than the field's pixels is drawn from the store; a coarser one starts
-from the field. No thread here: whoever has time calls `step`.
+from the field. Where only the drift became better known, what comes is drawn by it
+at once, and the rest beside the picture that is shown, now and then (`redraw`).
+No thread here: whoever has time calls `step`.
 """
 
 import math
@@ -13,10 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
+from live_smlm.core import STILL
 from live_smlm.render.accumulator import Accumulator, Drawing
 from live_smlm.render.layer import Field, Layer, Picture, picture_of, reached_from
 from live_smlm.render.look import Look
 from live_smlm.render.quick import QuickAccumulator
+from live_smlm.render.redraw import Redraw
 from live_smlm.render.store import MoleculeStore
 from live_smlm.render.viewport import EVERYWHERE, Rect, Viewport, covering
 
@@ -27,6 +31,8 @@ _OVERVIEW_S = 0.5
 _PREVIEW_S = 0.1
 """An incomplete window is shown when it has been under way for so long, and again after it."""
 _MOST_OVERVIEW_PIXELS = 2**20
+_LEAST_OFF_NM, _OFF_SHARE = 2.0, 0.25
+"""Molecules that lie wrong by less, in nm or in pixels, need not be drawn again."""
 _ALIKE = 1.5
 """A window under way is completed where the one wanted now is finer or coarser by less."""
 IDLE = math.inf
@@ -84,6 +90,7 @@ class Painter:
         self._picture: Picture | None = None
         self._overview = self._look_over()
         self._picture_due = self._overview_due = 0.0
+        self._redraw = Redraw()
 
     def ask(self, *, look: Look | None = None, viewport: Viewport | None = None) -> None:
         """What is to be seen from now on; what is not told stays."""
@@ -104,15 +111,61 @@ class Painter:
         """The whole field, coarse enough for a map."""
         return self._overview
 
+    @property
+    def redrawing(self) -> bool:
+        """Whether old molecules are drawn by a newer drift at the moment."""
+        return self._redraw.under_way
+
     def step(self, seconds: float) -> float:
         """Draw for about so long; after how many seconds there is more to do, or `IDLE`."""
         look, viewport = self._wanted
+        self._go_on_by(look)
         self._plan(look, viewport)
+        self._plan_redraw(look)
         # The window goes first, but a store that is read for long must not starve the field.
         window_done = self._draw_window(time.monotonic() + seconds)
         field_done = self._draw_field(time.monotonic() + seconds)
-        waits = self._publish()
+        waits = min(self._publish(), self._redraw.waits(self._off))
         return waits if window_done and field_done else 0.0
+
+    def _go_on_by(self, look: Look) -> None:
+        """Where only the drift is another, draw what comes by it."""
+        windows = [w.layer for w in (self._window, self._next_window) if w is not None]
+        fields = [f for f in (self._field, self._next_field) if f is not None]
+        layers: list[Layer[Field] | Layer[Accumulator]] = [*windows, *fields]
+        for layer in layers:
+            if layer.look != look and layer.look.but_for_drift(look):
+                if (layer.look.drift is STILL) != (look.drift is STILL):
+                    self._redraw.hurry()
+                layer.go_on_by(look)
+                if self._window is not None:
+                    self._window.shown = -1
+
+    @property
+    def _off(self) -> tuple[bool, bool]:
+        """Whether molecules of the field, and of the window, lie visibly wrong."""
+        window = self._window
+        here = window is not None and _visible(window.layer.drawn.off_nm, window.viewport)
+        return _visible(self._field.drawn.off_nm, self._field.target.viewport), here
+
+    def _plan_redraw(self, look: Look) -> None:
+        """Begin to draw field and window once more, beside what is shown of them."""
+        redraw, window = self._redraw, self._window
+        redraw.begin(self._off)
+        if not redraw.under_way:
+            return
+        coarse = window is not None and self._is_coarse(window.viewport)
+        if redraw.field and self._next_field is None:
+            self._next_field, redraw.field = self._new_field(look), False
+        elif redraw.window and self._next_window is None:
+            redraw.window = coarse and self._next_field is not None
+            if window is not None and not redraw.window:
+                self._next_window = self._new_window(look, window.viewport)
+        elif self._next_field is None and self._next_window is None:
+            # It may have been moved meanwhile, and been started from the old field.
+            redraw.window = coarse and self._off == (False, True)
+            if not redraw.window:
+                redraw.end()
 
     def _plan(self, look: Look, viewport: Viewport | None) -> None:
         """Begin what is wanted and neither there nor under way; drop what is no longer."""
@@ -121,7 +174,9 @@ class Painter:
             self._next_field = None if self._field.look == look else self._new_field(look)
         if viewport is None or self._is(self._next_window or self._window, look, viewport):
             return
-        if self._next_window is not None and _worth_completing(self._next_window, look, viewport):
+        coming, shown = self._next_window, self._window
+        once_more = coming is not None and shown is not None and _once_more(coming, shown)
+        if coming is not None and not once_more and _worth_completing(coming, look, viewport):
             return
         self._next_window = None
         if not self._is(self._window, look, viewport):
@@ -136,20 +191,27 @@ class Painter:
 
     def _new_window(self, look: Look, viewport: Viewport) -> _Window | None:
         """None where it must wait for the field."""
-        field = self._field.target
-        coarse = viewport.pixel_nm >= field.viewport.pixel_nm
+        coarse = self._is_coarse(viewport)
         if coarse and self._field.look != look:
             return None
         picture, due = self._make(viewport, look.drawing, look.by), time.monotonic() + _PREVIEW_S
         if not coarse:
             return _Window(viewport, Layer(self._store, look, picture), due)
-        picture.start(field.seen_through(viewport))
-        return _Window(viewport, Layer(self._store, look, picture, mark=self._field.mark), due)
+        field = self._field
+        picture.start(field.target.seen_through(viewport))
+        layer = Layer(self._store, look, picture, mark=field.mark, drawn=field.drawn)
+        return _Window(viewport, layer, due)
+
+    def _is_coarse(self, viewport: Viewport) -> bool:
+        """Whether the field is fine enough for it."""
+        return viewport.pixel_nm >= self._field.target.viewport.pixel_nm
 
     def _draw_window(self, deadline: float) -> bool:
-        window = self._next_window or self._window
+        window, shown = self._next_window or self._window, self._window
         if window is None:
             return True
+        if window is not shown and shown is not None and _once_more(window, shown):
+            shown.layer.advance(shown.rect, deadline)  # meanwhile it goes on
         complete = window.layer.advance(window.rect, deadline)
         if complete and window is self._next_window:
             self._window, self._next_window = window, None
@@ -158,6 +220,8 @@ class Painter:
 
     def _draw_field(self, deadline: float) -> bool:
         field = self._next_field or self._field
+        if field is not self._field and field.look == self._field.look:
+            self._field.advance(EVERYWHERE, deadline)  # meanwhile it goes on
         complete = field.advance(EVERYWHERE, deadline)
         if complete and field is self._next_field:
             self._field, self._next_field = field, None
@@ -169,6 +233,8 @@ class Painter:
         """Show what has changed and is due; how long until the next is, or `IDLE`."""
         waits, window, field = IDLE, self._window, self._field
         begun = self._next_window
+        if begun is not None and window is not None and _once_more(begun, window):
+            begun = None
         if begun is not None and begun.preview_due <= time.monotonic():
             self._picture = begun.picture(complete=False)
             begun.preview_due = time.monotonic() + _PREVIEW_S
@@ -195,6 +261,15 @@ class Painter:
         viewport = covering(whole, factor * pixel_nm, field.viewport.origin_nm)
         mark = self._field.mark
         return picture_of(field.seen_through(viewport), viewport, self._field.look, mark.count)
+
+
+def _visible(off_nm: float, viewport: Viewport) -> bool:
+    return off_nm > max(_LEAST_OFF_NM, _OFF_SHARE * viewport.pixel_nm)
+
+
+def _once_more(begun: _Window, shown: _Window) -> bool:
+    """Whether a window under way is the one that is shown, by a newer drift."""
+    return begun.viewport == shown.viewport and begun.layer.look == shown.layer.look
 
 
 def _worth_completing(window: _Window, look: Look, viewport: Viewport) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from live_smlm.core import Localizations, from_columns
+from live_smlm.core import DriftCurve, Localizations, from_columns
 from live_smlm.transport.viewing import LiveFrame
 from live_smlm.view.follow import Sink
 
@@ -55,6 +55,10 @@ class ToldRun:
     def molecules(self, molecules: Localizations) -> None:
         """Molecules of the next frames."""
         self.say(lambda sink: sink.molecules(molecules))
+
+    def drift(self, curve: DriftCurve) -> None:
+        """How the sample has wandered."""
+        self.say(lambda sink: sink.drift(curve))
 
     def frame(self, number: int, molecules: Localizations) -> None:
         """A camera frame with a bright spot where each molecule is."""

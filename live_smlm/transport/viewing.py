@@ -1,6 +1,6 @@
 """What a run tells viewers, and what viewers may ask: the stream's messages and the desk's.
 
-The stream carries `state`, `event`, `localizations` and `frame`. Molecules and
+The stream carries `state`, `event`, `localizations`, `frame` and `drift`. Molecules and
 events are numbered without holes, so that a viewer sees what it has missed and
 asks the desk for just that. Requests carry a number, which the answer repeats.
 Every `read_*` refuses a message that is not of its kind or does not fit.
@@ -14,11 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from live_smlm.core import AnyArray, InputError, Localizations, from_columns, require
+from live_smlm.core import (
+    AnyArray,
+    DriftCurve,
+    InputError,
+    Localizations,
+    drift_curve,
+    from_columns,
+    require,
+)
 from live_smlm.transport.codec import Envelope, MalformedError
 
 _PIXELS = "/pixels"
 """No name of a column."""
+_KNOTS = ("frame", "x", "y", "z")
 MOST_TEXT = 2000
 """Characters of a reason, a name or a detail; the rest is cut off."""
 _LAST = 2**62
@@ -92,8 +101,9 @@ class Command:
     """What a viewer wants of the run."""
 
     what: str
-    """`stop` or `abort`."""
+    """`stop`, `abort`, `order`, `regions` or `laser`."""
     reason: str
+    """Why; of the last three, what."""
     who: str
     token: str = field(repr=False)
 
@@ -137,6 +147,20 @@ def read_frame(message: Envelope) -> LiveFrame:
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise MalformedError(f"frame cannot be read: {error}") from error
+
+
+def drift_message(curve: DriftCurve) -> Envelope:
+    """The drift as far as it is known, as it travels."""
+    return Envelope("drift", {}, {name: getattr(curve, name) for name in _KNOTS})
+
+
+def read_drift(message: Envelope) -> DriftCurve:
+    """The drift that travelled."""
+    _of_kind(message, "drift")
+    try:
+        return drift_curve(*(message.arrays[name] for name in _KNOTS))
+    except (KeyError, TypeError, ValueError) as error:
+        raise MalformedError(f"drift cannot be read: {error}") from error
 
 
 def event_message(number: int, event: Event) -> Envelope:

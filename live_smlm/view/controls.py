@@ -84,10 +84,12 @@ class Controls(QScrollArea):
     def tell(self, taste: Taste) -> None:
         """Show a taste, without reporting it."""
         self._taste = taste
-        widgets = (self.mode, self.spread, self.by, self.colormap, self.values, self.auto)
-        blocked = [QSignalBlocker(w) for w in (*widgets, self.percentile, self.fixed, self.gamma)]
+        widgets = (self.mode, self.spread, self.drift, self.by, self.colormap, self.values)
+        tones = (self.auto, self.percentile, self.fixed, self.gamma)
+        blocked = [QSignalBlocker(w) for w in (*widgets, *tones)]
         self.mode.setCurrentText(taste.drawing.mode.value)
         self.spread.setValue(taste.drawing.width_nm)
+        self.drift.setChecked(taste.drift)
         self._look_form.setRowVisible(self.spread, taste.drawing.mode is Mode.GAUSSIAN)
         self.by.setCurrentText(next(word for word, by in BY.items() if by == taste.by))
         self.colormap.setCurrentText(taste.colormap)
@@ -111,6 +113,11 @@ class Controls(QScrollArea):
         """Which tool is in hand."""
         self.measure.setChecked(tool is Tool.MEASURE)
         self.region.setChecked(tool is Tool.REGION)
+
+    def tell_drift(self, *, known: bool) -> None:
+        """The switch is there once there is something to take off."""
+        if self._look_form.isRowVisible(self.drift) is not known:
+            self._look_form.setRowVisible(self.drift, known)
 
     def tell_limits(self, shading: Shading | None) -> None:
         """What automatic contrast and colours come to at the moment."""
@@ -148,6 +155,11 @@ class Controls(QScrollArea):
         self.spread.setToolTip("Standard deviation of each molecule in the mode gaussian")
         form.addRow(_name("Drawn as"), self.mode)
         form.addRow(_name("Width"), self.spread)
+        self.drift = QCheckBox("taken off")
+        self.drift.setToolTip("Molecules where they would be had the sample stood still (W)")
+        form.addRow(_name("Drift"), self.drift)
+        self.drift.toggled.connect(lambda on: self._choose(replace(self._taste, drift=on)))
+        form.setRowVisible(self.drift, False)  # noqa: FBT003 - Qt's call
         self.mode.currentTextChanged.connect(
             lambda word: self._choose(self._taste.drawn(mode=Mode(word)))
         )

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import zmq
 
-from live_smlm.core import Localizations
+from live_smlm.core import DriftCurve, Localizations
 from live_smlm.transport import viewing
 from live_smlm.transport.codec import Envelope, MalformedError
 from live_smlm.transport.endpoints import Keys, check_address, connected, receive, send
@@ -54,6 +54,9 @@ class Sink(Protocol):
 
     def frame(self, frame: LiveFrame) -> None:
         """The camera's newest frame, a few times a second."""
+
+    def drift(self, curve: DriftCurve) -> None:
+        """How the sample has wandered, as far as it is known now: again when it changes."""
 
     def lost(self, why: str) -> None:
         """The run has ended (nothing more will come) or has fallen silent."""
@@ -161,6 +164,8 @@ class _Follower:
             self._tell(self._events.heard(viewing.read_event(message)))
         elif message.kind == "frame":
             self.sink.frame(viewing.read_frame(message))
+        elif message.kind == "drift":
+            self.sink.drift(viewing.read_drift(message))
         elif message.kind == "state":
             self._hear_state(message.values)
 

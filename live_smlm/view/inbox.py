@@ -5,11 +5,12 @@ Molecules go straight into the picture; of everything else only the newest is ke
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from live_smlm.core import Localizations
+from live_smlm.core import STILL, DriftCurve, Localizations
 from live_smlm.transport.viewing import Event
 from live_smlm.view import news
 from live_smlm.view.follow import LiveFrame
@@ -26,10 +27,13 @@ class Inbox:
     """As it is now; frozen, so it can be looked at from anywhere."""
     columns: frozenset[str] = frozenset()
     """What is told of every molecule; nothing before there are any."""
+    curve: DriftCurve = STILL
+    """How the sample has wandered; another object once it is known otherwise."""
     _frame: LiveFrame | None = None
     _draw: Draw | None = None
-    _waiting: list[Localizations] = field(default_factory=list)
-    """Molecules that came before it was known how large the field is."""
+    _waiting: deque[Localizations] = field(default_factory=deque)
+    """Molecules that came before it was known how large the field is, or while those are drawn."""
+    _catching_up: threading.Thread | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def molecules(self, molecules: Localizations) -> None:
@@ -60,17 +64,44 @@ class Inbox:
         with self._lock:
             self._frame = frame
 
+    def drift(self, curve: DriftCurve) -> None:
+        """The drift as far as it is known."""
+        with self._lock:
+            if not curve.same(self.curve):
+                self.curve = curve
+
     def lost(self, why: str) -> None:
         """The run has ended or fallen silent."""
         with self._lock:
             self.news = news.with_loss(self.news, why)
 
     def draw_into(self, draw: Draw) -> None:
-        """Give all molecules to `draw` from now on, those that waited first."""
+        """Give all molecules to `draw` from now on, those that waited first.
+
+        What waits is drawn on a thread of its own: a window's would stand still for it.
+        """
         with self._lock:
-            for molecules in self._waiting:
-                draw(molecules)
-            self._waiting, self._draw = [], draw
+            if not self._waiting:
+                self._draw = draw
+                return
+        self._catching_up = threading.Thread(target=self._catch_up, args=(draw,), name="catch up")
+        self._catching_up.start()
+
+    def forget(self) -> None:
+        """Nobody looks any more: what still waits is given up."""
+        with self._lock:
+            self._waiting.clear()
+        if self._catching_up is not None:
+            self._catching_up.join()
+
+    def _catch_up(self, draw: Draw) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._draw = draw
+                    return
+                molecules = self._waiting.popleft()
+            draw(molecules)
 
     def take_frame(self) -> LiveFrame | None:
         """The newest camera frame, once."""

@@ -62,6 +62,7 @@ def _looks(window: "Window") -> tuple[Key, ...]:
         Key(("[",), "darker", lambda: window.dim(_STEP), group),
         Key(("G",), "gamma: next", lambda: changed(_next_gamma), group),
         Key(("X",), "crosshair on or off", lambda: changed(_crosshair), group),
+        Key(("W",), "drift taken off or not", lambda: changed(_drift), group),
         Key(("T",), "panels on or off", lambda: _panels(window), group),
         Key(("F11",), "whole screen on or off", window.toggle_full, group),
     )
@@ -90,6 +91,10 @@ def _panels(window: "Window") -> None:
 def _next_gamma(taste: Taste) -> Taste:
     above = [gamma for gamma in _GAMMAS if gamma > taste.tone.gamma + 1e-9]
     return replace(taste, tone=replace(taste.tone, gamma=above[0] if above else _GAMMAS[0]))
+
+
+def _drift(taste: Taste) -> Taste:
+    return replace(taste, drift=not taste.drift)
 
 
 def _crosshair(taste: Taste) -> Taste:

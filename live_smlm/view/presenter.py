@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from live_smlm.core import STILL, DriftCurve
 from live_smlm.render.choose import Choice
 from live_smlm.render.layer import Picture
 from live_smlm.render.layers import Canvas
@@ -72,6 +73,7 @@ class Presenter:
     _pixels_per_point: float = 1.0
     _shown: Fresh = field(default_factory=Fresh)
     _columns: frozenset[str] = frozenset()
+    _curve: DriftCurve = STILL
     _toned_s: float = 0.0
     _toned: Look | None = None
     """When the brightness was looked at, and how that picture was drawn."""
@@ -92,9 +94,10 @@ class Presenter:
         try:
             self.link.leave()
         finally:
+            self._inbox.forget()
             self._held.close()
             self._canvas = self.hand = self.near = self.far = self.shading = None
-            self._inbox, self._columns = Inbox(), frozenset()
+            self._inbox, self._columns, self._curve = Inbox(), frozenset(), STILL
             self._shown = Fresh()
 
     def resized(self, size: tuple[int, int], pixels_per_point: float) -> None:
@@ -130,8 +133,9 @@ class Presenter:
         """What is new."""
         self._open_canvas()
         self._draw()
-        if self._inbox.columns != self._columns:
-            self._columns = self._inbox.columns
+        told = self._inbox.columns, self._inbox.curve
+        if told[0] != self._columns or told[1] is not self._curve:
+            self._columns, self._curve = told
             self._ask_look()
         now = Fresh(
             news=self.news,
@@ -175,9 +179,19 @@ class Presenter:
             self._canvas.turn_to_the_processor()
 
     @property
+    def curve(self) -> DriftCurve:
+        """How the sample has wandered, as far as the run has told."""
+        return self._curve
+
+    @property
+    def redrawing(self) -> bool:
+        """Whether old molecules are being drawn by what is known of the drift by now."""
+        return self._canvas is not None and self._canvas.redrawing
+
+    @property
     def look(self) -> tuple[Look, str]:
         """How molecules are drawn: as is liked, as far as they tell it; and what they do not."""
-        return suited(self.taste, self._columns)
+        return suited(self.taste, self._columns, self._curve)
 
     @property
     def wanted(self) -> tuple[Look, Viewport] | None:

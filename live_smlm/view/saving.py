@@ -53,7 +53,8 @@ class Saving:
 
     def _drawn(self, picture: Picture) -> bool:
         presenter = self.presenter
-        return picture.complete and presenter.wanted == (picture.look, picture.viewport)
+        wanted = presenter.wanted == (picture.look, picture.viewport)
+        return picture.complete and wanted and not presenter.redrawing
 
     def _write(self, path: Path, picture: Picture | None) -> None:
         self._path = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 
-from live_smlm.core import require
+from live_smlm.core import STILL, DriftCurve, require
 from live_smlm.render.accumulator import Drawing, Mode
 from live_smlm.render.colour import COLORMAPS, Rgb, shades, value_shades
 from live_smlm.render.filters import ALL, Filters
@@ -53,6 +53,8 @@ class Taste:
     """Values of the first and the last colour; None: what is seen decides."""
     filters: Filters = ALL
     crosshair: bool = True
+    drift: bool = True
+    """Whether the sample's drift is taken off, where it is known."""
 
     def __post_init__(self) -> None:
         require(self.by in TITLES, f"colour by {self.by!r} is unknown; use {', '.join(BY)}")
@@ -96,13 +98,18 @@ class Taste:
         return self.with_colormap(after(COLORMAPS, self.colormap))
 
 
-def suited(taste: Taste, columns: frozenset[str]) -> tuple[Look, str]:
+def suited(taste: Taste, columns: frozenset[str], drift: DriftCurve = STILL) -> tuple[Look, str]:
     """How molecules with these columns are drawn, and in words what they do not tell.
 
     Without a precision of their own all are equally wide; a value that is unknown
     colours nothing. Nothing is said before there are molecules.
     """
-    look = Look(drawing=taste.drawing, by=taste.by, filters=taste.filters)
+    look = Look(
+        drawing=taste.drawing,
+        by=taste.by,
+        filters=taste.filters,
+        drift=drift if taste.drift else STILL,
+    )
     words = []
     if columns and look.by is not None and not columns_of(look.by) <= columns:
         words.append(f"not all molecules tell {TITLES[look.by].partition(',')[0]}: it is not shown")

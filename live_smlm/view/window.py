@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from live_smlm.config import RunConfig
-from live_smlm.core import InputError
+from live_smlm.core import STILL, InputError
 from live_smlm.view import controls
 from live_smlm.view.camera import CameraFrame
 from live_smlm.view.charts import Charts
@@ -63,11 +63,6 @@ class Window(QMainWindow):
         self._launched: Launched | None = None
         self._asks = True
         self.presenter = Presenter()
-        self._saving = Saving(
-            self.presenter,
-            told=lambda words: self.header.note(words),
-            failed=lambda words: not_saved(self, words),
-        )
         self.header = Header(
             Acts(
                 new=self.new_run,
@@ -76,6 +71,11 @@ class Window(QMainWindow):
                 save=self.ask_save,
                 keys=self.show_keys,
             )
+        )
+        self._saving = Saving(
+            self.presenter,
+            told=self.header.note,
+            failed=lambda words: not_saved(self, words),
         )
         self.strip = Strip()
         self.stage = Stage(self.presenter)
@@ -254,6 +254,7 @@ class Window(QMainWindow):
     def _chart(self) -> None:
         self.charts.tell(self.presenter.news.numbers.get("series") or {})
         self.controls.tell_limits(self.presenter.shading)
+        self.controls.tell_drift(known=self.presenter.curve is not STILL)
 
     def _show_run(self, *, there: bool) -> None:
         """The picture among its panels, or the form."""

@@ -15,7 +15,7 @@ import pytest
 from live_smlm.cli import main
 from live_smlm.cli.replay import replayed
 from live_smlm.cli.view import joining
-from live_smlm.core import InputError, Localizations, concatenate
+from live_smlm.core import DriftCurve, InputError, Localizations, concatenate
 from live_smlm.store.log import read_log
 from live_smlm.store.record import read_run, write_run
 from live_smlm.transport.viewing import Event, LiveFrame
@@ -29,6 +29,7 @@ class Ear:
     states: list[Mapping[str, Any]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
+    curves: list[DriftCurve] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
 
     def molecules(self, molecules: Localizations) -> None:
@@ -42,6 +43,9 @@ class Ear:
 
     def frame(self, frame: LiveFrame) -> None:
         raise AssertionError(frame)
+
+    def drift(self, curve: DriftCurve) -> None:
+        self.curves.append(curve)
 
     def lost(self, why: str) -> None:
         self.why.append(why)

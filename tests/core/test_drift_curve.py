@@ -44,3 +44,16 @@ def test_molecules_are_put_back() -> None:
 def test_curves_that_are_none_are_refused(frame: list[float], x: list[float], message: str) -> None:
     with pytest.raises(InputError, match=message):
         drift_curve(frame, x, np.zeros(len(frame)))
+
+
+def test_what_is_known_later_follows_what_was_known() -> None:
+    later = drift_curve([0, 30, 60], [7, 7, 37], [0, 0, 0])
+    both = CURVE.followed_by(later, 22)
+    x, y, _ = both.at(np.array([5, 15, 20, 22, 23, 30, 45, 99]))
+    np.testing.assert_allclose(x, [0, 50, 100, 96, 7, 7, 22, 37], atol=1e-4)
+    np.testing.assert_allclose(y[:5], [5, 5, 5, 3, 0], atol=1e-4)
+    assert both.apart_nm(later, 22)[0] == pytest.approx(np.hypot(93, 5))
+    assert both.apart_nm(CURVE, 22) == (0, 0)
+    assert both.apart_nm(CURVE, 23)[0] > 80
+    assert both.followed_by(later, 22).same(both)
+    assert not both.same(CURVE)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import zmq
 
-from live_smlm.core import Localizations, from_columns
+from live_smlm.core import STILL, DriftCurve, Localizations, drift_curve, from_columns
 from live_smlm.pipeline import chronicle, glimpse
 from live_smlm.pipeline.chronicle import Chronicle
 from live_smlm.pipeline.dispatcher import Dispatcher, Plan
@@ -17,7 +17,7 @@ from live_smlm.pipeline.publisher import Publisher, joined
 from live_smlm.transport import ring as ring_memory
 from live_smlm.transport.codec import Envelope, pack, unpack
 from live_smlm.transport.endpoints import bound, connected, receive
-from live_smlm.transport.viewing import Span, frame_message, read_frame, read_span
+from live_smlm.transport.viewing import Span, frame_message, read_drift, read_frame, read_span
 
 
 def molecules(frames: list[int], **more: float) -> Localizations:
@@ -87,6 +87,31 @@ def test_the_stream_numbers_frames_and_events_without_a_hole() -> None:
         (16, 2, 40),
         (20, 2, 40),
     ]
+
+
+def test_the_curve_of_drift_is_told_when_it_changes_and_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known: list[DriftCurve] = [STILL]
+    clock = [100.0]
+    monkeypatch.setattr("live_smlm.pipeline.publisher.time.monotonic", lambda: clock[0])
+    heard: list[tuple[float, float]] = []
+    with (
+        zmq.Context() as context,
+        bound(context, zmq.PUB, "inproc://stream") as out,
+        connected(context, zmq.SUB, "inproc://stream") as stream,
+    ):
+        stream.subscribe(b"")
+        publisher = Publisher(out, dict, Chronicle(), drift=lambda: known[0])
+        for _ in range(20):
+            clock[0] += 0.5
+            publisher.tick()
+            while stream.poll(5):
+                if (message := receive(stream)).kind == "drift":
+                    heard.append((clock[0], float(read_drift(message).x[-1])))
+            if clock[0] in {101.0, 105.0, 105.5}:  # the last comes too soon after
+                known[0] = drift_curve([0, 50], [0, clock[0]], [0, 1])
+    assert heard == [(101.5, 101.0), (105.5, 105.0), (106.5, 105.5)]
 
 
 def test_the_newest_events_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:

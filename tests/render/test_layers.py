@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from live_smlm.core import InputError, Localizations, drift_curve, from_columns
+from live_smlm.core import STILL, InputError, Localizations, drift_curve, from_columns
 from live_smlm.render import chunks
 from live_smlm.render.accumulator import CpuAccumulator, Drawing, Mode
 from live_smlm.render.choose import on_the_card
@@ -145,6 +145,86 @@ def settle(painter: Painter) -> None:
 def _joined(parts: list[Localizations]) -> Localizations:
     names = parts[0].columns()
     return from_columns({n: np.concatenate([p.columns()[n] for p in parts]) for n in names})
+
+
+CURVES = tuple(
+    drift_curve([0, 900, 3000], [100 * n, 90 * n + 40, 0], [50, 9, 0], [0, 9 * n, 99])
+    for n in range(4)
+)
+_WANDERS = st.one_of(
+    st.tuples(st.just("add"), st.sampled_from([1, 90, 450])),
+    st.tuples(st.just("drift"), st.integers(0, len(CURVES) - 1)),
+    st.tuples(st.just("view"), st.integers(0, len(VIEWS) - 1)),
+    st.tuples(st.just("step"), st.integers(1, 4)),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(_WANDERS, min_size=4, max_size=16))
+def test_whatever_becomes_known_of_the_drift_all_lie_right_in_the_end(
+    acts: list[tuple[str, int]],
+) -> None:
+    store, look, viewport = MoleculeStore(), LOOKS[1], FINE
+    parts = [molecules(600)]
+    store.add(parts[0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("live_smlm.render.redraw.LEAST_S", 0.0)
+        patch.setattr("live_smlm.render.redraw.SHARE", 1.0)
+        painter = Painter(store, look)
+        painter.ask(viewport=viewport)
+        for act, number in acts:
+            if act == "add":
+                parts.append(molecules(number, seed=number, first=sum(map(len, parts))))
+                store.add(parts[-1])
+            elif act == "drift":
+                look = replace(look, drift=CURVES[number])
+                painter.ask(look=look)
+            elif act == "view":
+                viewport = VIEWS[number]
+                painter.ask(viewport=viewport)
+            else:
+                for _ in range(number):
+                    painter.step(0.0)
+        settle(painter)
+    assert not painter.redrawing
+    check(painter.picture(), _joined(parts), viewport, look)
+    assert painter.overview().look == look
+
+
+def test_new_molecules_are_drawn_by_the_newest_drift_before_the_old_ones_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("live_smlm.render.redraw.LEAST_S", 1e6)
+    store, first = MoleculeStore(), molecules(2000)
+    store.add(first)
+    painter = Painter(store, replace(LOOKS[1], drift=CURVES[0]))
+    painter.ask(viewport=FINE)
+    _idle(painter)
+    painter.ask(look=replace(LOOKS[1], drift=CURVES[1]))  # the first of all may come at once
+    _idle(painter)
+    check(painter.picture(), first, FINE, replace(LOOKS[1], drift=CURVES[1]))
+    look = replace(LOOKS[1], drift=CURVES[3])
+    painter.ask(look=look)
+    later = molecules(1000, seed=9, first=2000)
+    store.add(later)
+    waits = _idle(painter)
+    assert 1e5 < waits < np.inf
+    shown = painter.picture()
+    assert shown is not None
+    early = at_once(first, FINE, replace(look, drift=CURVES[1])).image()
+    np.testing.assert_allclose(
+        shown.image, early + at_once(later, FINE, look).image(), rtol=2e-3, atol=1e-4
+    )
+    painter.ask(look=replace(look, drift=STILL))  # a switch is obeyed at once
+    _idle(painter)
+    check(painter.picture(), _joined([first, later]), FINE, replace(look, drift=STILL))
+
+
+def _idle(painter: Painter) -> float:
+    """Step until there is nothing to do for a while."""
+    while (waits := painter.step(0.0)) < 10:
+        pass
+    return waits
 
 
 def test_the_picture_before_stays_until_the_new_one_is_complete(

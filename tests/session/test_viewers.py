@@ -25,6 +25,7 @@ from live_smlm.core import (
     InputError,
     Localizations,
     concatenate,
+    drift_curve,
     from_columns,
 )
 from live_smlm.pipeline.dispatcher import Overload
@@ -290,6 +291,27 @@ def test_a_snapshot_grows_with_the_log(tmp_path: Path) -> None:
     assert not one[50, 100].any()
     assert two[50, 50].any()
     assert two[50, 100].any()
+
+
+def test_a_snapshot_is_drawn_by_the_drift_known_at_its_time(tmp_path: Path) -> None:
+    camera = CameraModel(shape=(20, 30), pixel_size_nm=100.0)
+    curves = [drift_curve([0], [500], [0])]
+    with LocalizationLog(tmp_path, sync_s=None) as log:
+        snapshot = Snapshot(tmp_path / "snapshot.png", log, camera, drift=lambda: curves[-1])
+        log.append(0, 1, np.zeros(1, np.int64), molecules(1000))
+        assert snapshot.finish() is None
+        one = np.asarray(Image.open(snapshot.path))
+        curves.append(drift_curve([0], [504], [0]))  # cannot be seen
+        before = snapshot.path.stat().st_mtime_ns
+        assert snapshot.finish() is None
+        assert snapshot.path.stat().st_mtime_ns == before
+        curves.append(drift_curve([0], [-500], [0]))
+        log.append(1, 1, np.ones(1, np.int64), molecules(2000))
+        assert snapshot.finish() is None
+        two = np.asarray(Image.open(snapshot.path))
+    assert [one[50, column].any() for column in (25, 50, 75, 125)] == [True, False, False, False]
+    assert [two[50, column].any() for column in (25, 50, 75, 125)] == [False, False, True, True]
+    assert snapshot.molecules == 10
 
 
 def test_a_snapshot_that_cannot_be_written_says_why(tmp_path: Path) -> None:

@@ -15,7 +15,13 @@ import numpy as np
 import pytest
 import zmq
 
-from live_smlm.core import F32, Localizations, concatenate, from_columns
+from live_smlm.core import (
+    F32,
+    DriftCurve,
+    Localizations,
+    concatenate,
+    from_columns,
+)
 from live_smlm.metrics import series
 from live_smlm.pipeline.chronicle import Chronicle
 from live_smlm.pipeline.desk import Desk, Files, Hand
@@ -41,6 +47,7 @@ class Ear:
     events: list[tuple[str, str]] = field(default_factory=list)
     times_s: list[float] = field(default_factory=list)
     frames: list[LiveFrame] = field(default_factory=list)
+    curves: list[DriftCurve] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
     slow: Callable[[], None] = lambda: None
 
@@ -57,6 +64,9 @@ class Ear:
 
     def frame(self, frame: LiveFrame) -> None:
         self.frames.append(frame)
+
+    def drift(self, curve: DriftCurve) -> None:
+        self.curves.append(curve)
 
     def lost(self, why: str) -> None:
         self.why.append(why)

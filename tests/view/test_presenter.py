@@ -1,5 +1,6 @@
 """What a window shows of a run, without a window."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -7,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from live_smlm.core import empty, from_columns
+from live_smlm.core import Localizations, drift_curve, empty, from_columns
 from live_smlm.render.filters import Filters
+from live_smlm.render.store import MoleculeStore
 from live_smlm.testing.told_run import FIELD_NM, ToldRun, lines
 from live_smlm.view.hand import Hand
 from live_smlm.view.news import Phase
@@ -187,3 +189,53 @@ def test_leaving_forgets_the_run(presenter: Presenter, run: ToldRun) -> None:
     assert presenter.news.phase is Phase.NONE
     assert presenter.hand is None
     assert not presenter.link.in_control
+
+
+def test_drift_is_taken_off_once_the_run_tells_it_and_while_that_is_liked(
+    presenter: Presenter, run: ToldRun
+) -> None:
+    run.molecules(lines(200))
+    run.state()
+    until(presenter, lambda: light(presenter) > 3990)
+    curve = drift_curve([0, 1000], [1000, 1000], [0, 0])
+    run.drift(curve)
+    until(presenter, lambda: leftmost(presenter) == pytest.approx(5000, abs=60))
+    kept = presenter.curve
+    run.drift(drift_curve([0, 1000], [1000, 1000], [0, 0]))
+    run.state(captured=1235)
+    until(presenter, lambda: presenter.news.counts["captured"] == 1235)
+    assert presenter.curve is kept  # told again for who comes late, it is no news
+    assert light(presenter) == pytest.approx(4000, rel=1e-3)
+    presenter.choose(replace(presenter.taste, drift=False))
+    until(presenter, lambda: leftmost(presenter) == pytest.approx(6000, abs=60))
+
+
+def leftmost(presenter: Presenter) -> float:
+    """Where the left of the two lines is seen, nm."""
+    assert presenter.near is not None
+    grid = presenter.near.viewport
+    columns = np.flatnonzero(presenter.near.image.sum(axis=0) > 1)
+    return grid.origin_nm[1] + (float(columns[0]) + 0.5) * grid.pixel_nm
+
+
+def test_a_window_does_not_wait_for_molecules_that_have_come_before(
+    presenter: Presenter, run: ToldRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let, threads = threading.Event(), set[str]()
+    keep = MoleculeStore.add
+
+    def slow(store: MoleculeStore, molecules: Localizations) -> None:
+        threads.add(threading.current_thread().name)
+        assert let.wait(20)
+        keep(store, molecules)
+
+    monkeypatch.setattr(MoleculeStore, "add", slow)
+    for _ in range(3):
+        run.molecules(lines(200))
+    run.state()
+    until(presenter, lambda: presenter.hand is not None)
+    run.molecules(lines(200))
+    let.set()
+    until(presenter, lambda: light(presenter) > 15_990)
+    assert light(presenter) == pytest.approx(16_000, rel=1e-3)
+    assert threading.current_thread().name not in threads

@@ -83,7 +83,7 @@ class Gallery:
             return None
         viewer = self._viewer(asked, field_nm)
         with self._place(viewer):
-            look, _ = suited(asked.taste, self._inbox.columns)
+            look = self._look(asked)
             viewer.canvas.ask(look=look, viewport=asked.viewport)
             picture = self._drawn(viewer.canvas, asked, look)
             return None if picture is None else _printed(viewer, picture, asked.taste)
@@ -99,11 +99,14 @@ class Gallery:
                         f"{MOST_VIEWERS} pages watch this run already; close one, "
                         f"or wait {AWAY_S:g} s after it is closed"
                     )
-                look, _ = suited(asked.taste, self._inbox.columns)
-                here[asked.viewer] = _Viewer(self._canvas(look, field_nm), now)
+                canvas = self._canvas(self._look(asked), field_nm)
+                here[asked.viewer] = _Viewer(canvas, now)
             self._viewers = here
             here[asked.viewer].seen_s = now
             return here[asked.viewer]
+
+    def _look(self, asked: Asked) -> Look:
+        return suited(asked.taste, self._inbox.columns, self._inbox.curve)[0]
 
     def _canvas(self, look: Look, field_nm: tuple[float, float]) -> Canvas:
         pixel_nm = max(FIELD_PIXEL_NM, math.sqrt(math.prod(field_nm) / _MOST_FIELD_PIXELS))
@@ -135,7 +138,8 @@ class Gallery:
                 picture is not None
                 and picture.complete
                 and picture.viewport == asked.viewport
-                and picture.look == look
+                and picture.look.but_for_drift(look)
+                and not canvas.redrawing
                 and picture.molecules >= count
             )
             if done or time.monotonic() > deadline:
