@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from live_smlm.core import Checkpoint, History
-from live_smlm.feedback.forecast import Forecast, Span, forecast
+from live_smlm.feedback.forecast import FORECAST, Forecast, Span, forecast
 from live_smlm.feedback.rules import Decision, StopState
 from live_smlm.feedback.rules_words import QUANTITIES, Quantity
 from live_smlm.metrics.frc import SEVENTH, Frc
@@ -124,9 +124,9 @@ def _forecasts(history: History, decision: Decision | None) -> list[Forecast]:
     """Of what the rule asks of the field, and of what is usual."""
     goals: dict[str, float | None] = dict.fromkeys(_USUAL)
     for judged in () if decision is None else decision.judged:
-        quantity = QUANTITIES.get(judged.condition.split()[0])
+        quantity = _BY_NAME[judged.name]
         gain = " gain " in judged.condition
-        if quantity is not None and not judged.region and not quantity.certain:
+        if judged.name in FORECAST and not judged.region and not quantity.certain:
             goals[quantity.name] = goals.get(quantity.name) if gain else judged.goal
     made = (forecast(history, name, goal) for name, goal in goals.items())
     return [one for one in made if one.now is not None or one.goal is not None]
