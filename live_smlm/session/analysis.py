@@ -25,6 +25,8 @@ from live_smlm.metrics.quality import Assessment, Quality
 from live_smlm.metrics.regions import Region
 from live_smlm.transport.viewing import Span
 
+_SCATTER = frozenset({"nena_nm", "nena_error_nm"})
+"""Told by the same molecule in adjacent frames."""
 FIELD = ""
 """The whole field; all other names are regions'."""
 
@@ -48,6 +50,9 @@ class Analysis:
     camera: CameraModel
     frame_interval_s: float | None
     aims: Aims = field(default_factory=Aims)
+    alone: bool = True
+    """Whether the engine looks at each frame alone. Else what it finds of one molecule in
+    neighbouring frames is alike, and its scatter there tells nothing of its precision."""
     frames: int = 0
     """So many are in, counted by the camera."""
     histories: dict[str, History] = field(default_factory=dict)
@@ -112,7 +117,10 @@ class Analysis:
         moved = self._moved()
         for name, place in self._places.items():
             seen = quality.assess(place)
-            point = replace(seen.checkpoint, values={**seen.checkpoint.values, **moved})
+            values = {**seen.checkpoint.values, **moved}
+            if not self.alone:
+                values = {name: value for name, value in values.items() if name not in _SCATTER}
+            point = replace(seen.checkpoint, values=values)
             seen = self.looks[name] = replace(seen, checkpoint=point)
             history = self.histories[name]
             if not history or seen.checkpoint.frame > history[-1].frame:

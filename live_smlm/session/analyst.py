@@ -216,9 +216,15 @@ def _kind(alarm: str) -> str:
 
 
 def analyst_of(
-    judging: Judging, source: FrameSource, archive: Archive, log: QualityLog, control: Control
+    judging: Judging,
+    source: FrameSource,
+    archive: Archive,
+    log: QualityLog,
+    control: Control,
+    *,
+    alone: bool,
 ) -> Analyst:
-    """The judge of a run that is to begin."""
+    """The judge of a run that is to begin; `alone`: its engine looks at each frame alone."""
     info = source.info
     recentre = None
     if judging.recentre_nm is not None:
@@ -229,6 +235,6 @@ def analyst_of(
         source.position()  # refused where there is none
         recentre = Recentre(source, judging.recentre_nm, judging.axes)
     prepare(info.camera)
-    analysis = Analysis(info.camera, info.frame_interval_s, judging.aims)
+    analysis = Analysis(info.camera, info.frame_interval_s, judging.aims, alone)
     rule = None if judging.stop is None else rules.start(judging.stop)
     return Analyst(archive, analysis, control, log, rule=rule, recentre=recentre)

@@ -162,7 +162,8 @@ def run_into(
         analyst: Analyst | None = None
         if judging is not None:
             quality = held.enter_context(QualityLog(folder))
-            analyst = analyst_of(judging, source, log, quality, control)
+            alone = ready.scope.alone
+            analyst = analyst_of(judging, source, log, quality, control, alone=alone)
         keeper = _Keeper(folder, scribe, held, snapshot, snapshot_every_s or 0.0, analyst)
         beside = [part for part in (analyst, lamp) if part is not None]
 

@@ -9,10 +9,11 @@ import numpy as np
 from live_smlm.core import Checkpoint, History
 from live_smlm.feedback.forecast import FORECAST, Forecast, Span, forecast
 from live_smlm.feedback.rules import Decision, StopState
-from live_smlm.feedback.rules_words import QUANTITIES, Quantity
+from live_smlm.feedback.rules_words import QUANTITIES, Quantity, Rule
 from live_smlm.metrics.frc import SEVENTH, Frc
 from live_smlm.metrics.quality import Assessment
 from live_smlm.session.analysis import FIELD, Analysis
+from live_smlm.session.left import time_left
 
 MOST_POINTS = 120
 """Of a chart."""
@@ -155,7 +156,16 @@ def _rule(rule: StopState, decision: Decision | None) -> dict[str, Any]:
         "until_s": rule.until_s or None,
         "kind": None if decision is None else kind_of(rule, decision),
         "decision": None if decision is None else decision.plain(),
+        "left_s": None if decision is None else _left(settings.rule, decision),
     }
+
+
+def _left(rule: Rule, decision: Decision) -> dict[str, float | None] | None:
+    """Seconds until the rule holds; a time that never comes is None."""
+    left = time_left(rule, decision)
+    if left is None:
+        return None
+    return {end: _short(getattr(left, end)) for end in ("low", "value", "high")}
 
 
 def _drift(analysis: Analysis) -> dict[str, Any]:

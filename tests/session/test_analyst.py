@@ -187,6 +187,20 @@ def test_old_molecules_are_judged_again_by_the_better_drift() -> None:
     assert analysis.histories[FIELD][-1] is sharp
 
 
+def test_the_scatter_of_an_engine_that_looks_at_neighbours_is_no_precision() -> None:
+    spans = [
+        Span(first=at, stop=at + 100, molecules=_drifting(at, 100)) for at in range(0, 1000, 100)
+    ]
+    told = []
+    for alone in (True, False):
+        analysis = Analysis(CAMERA, 0.01, Aims(drift=False), alone)
+        for span in spans:
+            analysis.add(span, span.stop / 100)
+        told.append(set(analysis.look().checkpoint.values))
+    assert "nena_nm" in told[0]
+    assert told[0] - told[1] == {"nena_nm", "nena_error_nm"}
+
+
 def _drifting(first: int, frames: int) -> Localizations:
     """Points of a grid, the whole moving by 0.1 nm per frame along x."""
     rng = np.random.default_rng(first)
