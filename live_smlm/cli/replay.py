@@ -39,6 +39,10 @@ class Ended:
         """See `view.link.Control`."""
         return self.stop(reason)
 
+    def order(self, what: str, words: str) -> str | None:
+        """See `view.link.Control`."""
+        return f"the run has ended; it takes no order ({what}: {words})"
+
 
 @contextmanager
 def replayed(folder: Path, sink: Sink) -> Iterator[Ended]:

@@ -79,6 +79,11 @@ class ToldRun:
         self.asked.append(("abort", reason))
         return self.refusal
 
+    def order(self, what: str, words: str) -> str | None:
+        """See `view.link.Control`."""
+        self.asked.append((what, words))
+        return self.refusal
+
     @contextmanager
     def join(self, sink: Sink) -> "Iterator[ToldRun]":
         """While this is open the sink is told."""

@@ -34,7 +34,7 @@ class Charts(QScrollArea):
         self._stack.setSpacing(5)
         self._stack.addStretch(1)
         self.setWidget(inner)
-        self._charts: dict[str, _Chart] = {}
+        self._charts: dict[str, Chart] = {}
 
     def tell(self, series: Mapping[str, Sequence[float | None]]) -> None:
         """Show all points; a series without any known value has no chart."""
@@ -58,15 +58,17 @@ class Charts(QScrollArea):
 
     def _add(self, name: str, order: list[str]) -> None:
         before = [known for known in self._charts if order.index(known) < order.index(name)]
-        chart = _Chart(about(name))
+        chart = Chart(about(name))
         self._stack.insertWidget(len(before), chart)
         self._charts[name] = chart
 
 
-class _Chart(QWidget):
-    def __init__(self, about: About) -> None:
+class Chart(QWidget):
+    """One series, or several of one unit that are told apart by `names`."""
+
+    def __init__(self, about: About, names: tuple[str, ...] = ("",)) -> None:
         super().__init__()
-        self._unit = about.unit
+        self._unit, self._names = about.unit, names
         frame, stack = panel()
         stack.setContentsMargins(8, 4, 6, 2)
         stack.setSpacing(0)
@@ -75,6 +77,7 @@ class _Chart(QWidget):
         head.addStretch(1)
         self._newest = label("", "number")
         self._newest.setStyleSheet("font-size: 14px;")
+        self._newest.setTextFormat(Qt.TextFormat.RichText)
         head.addWidget(self._newest)
         stack.addLayout(head)
         self._plot = pyqtgraph.PlotWidget(background=theme.PANEL)
@@ -84,19 +87,32 @@ class _Chart(QWidget):
         self._plot.hideButtons()
         self._plot.setFrameShape(self._plot.Shape.NoFrame)
         self._axes()
-        self._line = self._plot.plot(pen=pyqtgraph.mkPen(theme.ACCENT, width=1), connect="finite")
+        self._lines = [
+            self._plot.plot(pen=pyqtgraph.mkPen(colour, width=1), connect="finite")
+            for colour in theme.LINES[: len(names)]
+        ]
         stack.addWidget(self._plot)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(frame)
 
-    def tell(self, frames: F64, values: F64) -> None:
-        """Draw the line, and say its newest value."""
-        self._line.setData(frames, values)
-        known = values[np.isfinite(values)]
-        top = float(known.max())
-        self._plot.setYRange(0.0, top * 1.2 or 1.0, padding=0)
-        self._newest.setText(f"{known[-1]:.4g} {self._unit}".rstrip())
+    def tell(self, frames: F64, *several: F64) -> None:
+        """Draw the lines, and say their newest values."""
+        for line, values in zip(self._lines, several, strict=True):
+            line.setData(frames, values)
+        known = [values[np.isfinite(values)] for values in several]
+        low = min(0.0, *(float(values.min()) for values in known))
+        high = max(0.0, *(float(values.max()) for values in known))
+        room = 0.2 * (high - low) or 1.0
+        self._plot.setYRange(low - room * (low < 0), high + room, padding=0)
+        self._newest.setText("&nbsp; ".join(map(self._said, range(len(known)), known)))
+
+    def _said(self, number: int, known: F64) -> str:
+        value = f"{known[-1]:.4g}"
+        if len(self._names) == 1:
+            return f"{value} {self._unit}".rstrip()
+        words = f"{self._names[number]} {known[-1]:.3g}"
+        return f'<span style="color: {theme.LINES[number]}">{words}</span>'
 
     def _axes(self) -> None:
         font = self.font()

@@ -28,7 +28,7 @@ from live_smlm.render.accumulator import Mode
 from live_smlm.render.colour import COLORMAPS
 from live_smlm.render.filters import Filters
 from live_smlm.view.hand import Tool
-from live_smlm.view.parts import button, label, panel
+from live_smlm.view.parts import button, label, mark_wrong, panel
 from live_smlm.view.ranges import range_of, range_words
 from live_smlm.view.taste import BY, MODES, TITLES, Taste
 from live_smlm.view.tone import MOST_GAMMA, Shading
@@ -263,7 +263,7 @@ class Controls(QScrollArea):
             why = str(error)
         else:
             self._choose(taste)
-        _mark(entry, why)
+        mark_wrong(entry, why)
 
 
 def _combo(words: list[str], hint: str) -> QComboBox:
@@ -283,17 +283,7 @@ def _entry(hint: str) -> QLineEdit:
 def _correct(entry: QLineEdit, words: str) -> None:
     """Show words that can be used."""
     entry.setText(words)
-    _mark(entry, "")
-
-
-def _mark(entry: QLineEdit, why: str) -> None:
-    """Red where what is typed cannot be used; says why."""
-    if not why and not entry.property("wrong"):
-        return
-    entry.setProperty("wrong", bool(why))
-    entry.setToolTip(why or str(entry.property("hint")))
-    entry.style().unpolish(entry)
-    entry.style().polish(entry)
+    mark_wrong(entry, "")
 
 
 def _name(words: str) -> QWidget:

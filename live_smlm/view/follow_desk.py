@@ -83,6 +83,10 @@ class Desk:
         """Ask for the end now: frames that wait are given up. Why not, in words, if refused."""
         return self._command("abort", reason)
 
+    def order(self, what: str, words: str) -> str | None:
+        """Order `order`, `regions` or `laser`. Why not, in words, if refused."""
+        return self._command(what, words)
+
     def _command(self, what: str, reason: str) -> str | None:
         if not self.address:
             return "the run has not told where its desk is; wait for its first word"

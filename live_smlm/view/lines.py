@@ -25,6 +25,7 @@ _KNOWN = {
     "precision_nm": About("precision", "nm"),
     "density_per_um2": About("density", "/ µm² / frame"),
     "frc_nm": About("resolution (FRC)", "nm"),
+    "completeness": About("completeness"),
     "lag_ms": About("lag", "ms"),
 }
 

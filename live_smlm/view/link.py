@@ -25,6 +25,9 @@ class Control(Protocol):
     def abort(self, reason: str) -> str | None:
         """Give waiting frames up, and end."""
 
+    def order(self, what: str, words: str) -> str | None:
+        """Do as is said: `order` of the stop rule, `regions`, or `laser`."""
+
 
 Join: TypeAlias = Callable[[Sink], AbstractContextManager[Control]]
 """How to join a run: while this is open, the sink is told everything."""
@@ -75,6 +78,12 @@ class Link:
         """Ask the run to end at once."""
         if self._control is not None:
             self._ask(self._control.abort, reason)
+
+    def order(self, what: str, words: str) -> None:
+        """Tell the run what is wanted of its rule, its regions or its light."""
+        control = self._control
+        if control is not None:
+            self._ask(lambda said: control.order(what, said), words)
 
     def refusal(self) -> str | None:
         """Why the run refused what was asked, told once."""

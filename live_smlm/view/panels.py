@@ -1,10 +1,13 @@
 """The picture among its panels; each can be moved, closed or put on another screen."""
 
+from itertools import pairwise
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QStackedWidget, QTabWidget, QWidget
 
+_ALWAYS = "Picture"
 _LEFT, _RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
-_SIDES = {_LEFT: 244, _RIGHT: 306}
+_SIDES = {_LEFT: 244, _RIGHT: 340}
 
 
 class Panels(QMainWindow):
@@ -17,18 +20,20 @@ class Panels(QMainWindow):
         self.setWindowFlags(Qt.WindowType.Widget)
         self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
         self.setCentralWidget(pages)
+        self._absent: set[str] = set()
         self.docks = {
             title: self._dock(title, held, area)
             for area, side in ((_LEFT, left), (_RIGHT, right))
             for title, held in side.items()
         }
 
-    def tabbed(self, front: str, behind: str) -> None:
-        """Two panels in one place."""
-        for title in (front, behind):
+    def tabbed(self, *titles: str) -> None:
+        """Several panels in one place, the first in front."""
+        for title in titles:
             self.docks[title].setTitleBarWidget(QWidget())  # the tabs tell it
-        self.tabifyDockWidget(self.docks[front], self.docks[behind])
-        self.docks[front].raise_()
+        for before, behind in pairwise(titles):
+            self.tabifyDockWidget(self.docks[before], self.docks[behind])
+        self.docks[titles[0]].raise_()
 
     def share(self, above: str, below: str, heights: tuple[int, int]) -> None:
         """How two panels above each other share their height."""
@@ -37,8 +42,14 @@ class Panels(QMainWindow):
 
     def show_all(self, *, there: bool) -> None:
         """All panels, or none."""
-        for dock in self.docks.values():
-            dock.setVisible(there)
+        for title, dock in self.docks.items():
+            dock.setVisible(there and title not in self._absent)
+
+    def show_one(self, title: str, *, there: bool) -> None:
+        """A panel that not every run has."""
+        if there is (title in self._absent):
+            self._absent ^= {title}
+            self.docks[title].setVisible(there and not self.docks[_ALWAYS].isHidden())
 
     def toggle(self) -> None:
         """None if some are seen, all otherwise."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
 from live_smlm.view import theme
 from live_smlm.view.news import Grade
@@ -14,6 +14,13 @@ def label(words: str = "", kind: str = "") -> QLabel:
     made = QLabel(words)
     made.setObjectName(kind)
     made.setTextFormat(Qt.TextFormat.PlainText)
+    return made
+
+
+def wrapped(kind: str = "") -> QLabel:
+    """Text in as many lines as it takes."""
+    made = label("", kind)
+    made.setWordWrap(True)
     return made
 
 
@@ -46,6 +53,16 @@ def paint_grade(widget: QWidget, grade: Grade | None) -> None:
     sheet = f"color: {colour};"
     if widget.styleSheet() != sheet:  # Qt lays all out anew each time
         widget.setStyleSheet(sheet)
+
+
+def mark_wrong(entry: QLineEdit, why: str) -> None:
+    """Red where what is typed cannot be used; says why."""
+    if not why and not entry.property("wrong"):
+        return
+    entry.setProperty("wrong", bool(why))
+    entry.setToolTip(why or str(entry.property("hint") or ""))
+    entry.style().unpolish(entry)
+    entry.style().polish(entry)
 
 
 class Number(QWidget):

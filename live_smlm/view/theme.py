@@ -18,6 +18,8 @@ GRADES = {
     Grade.CAUTION: "#e0b050",
     Grade.ALARM: "#ee6a5f",
 }
+LINES = (ACCENT, "#e0b050", "#b98ad0")
+"""Of several lines in a chart."""
 MARK = "#f2f4f6"
 """Of what is drawn over the picture."""
 MARGIN = 8
@@ -35,11 +37,14 @@ QLabel {{ background: transparent; }}
 QLabel#faint, QLabel#caption {{ color: {FAINT}; }}
 QLabel#caption {{ font-size: 11px; }}
 QLabel#number {{ font-size: 19px; font-weight: 500; }}
+QLabel#verdict {{ font-size: 21px; font-weight: 600; }}
+QLabel#value {{ font-size: 16px; font-weight: 500; }}
 QLabel#title {{ font-size: 15px; font-weight: 600; }}
 QLabel#section {{ color: {FAINT}; font-size: 11px; font-weight: 600; padding: 0; }}
 QPushButton, QToolButton {{ background: {RAISED}; border: 1px solid {EDGE}; border-radius: 4px;
   padding: 5px 12px; min-height: 18px; }}
 QToolButton {{ padding: 4px 7px; }}
+QToolButton#tight {{ padding: 4px 3px; }}
 QPushButton:hover, QToolButton:hover {{ border-color: {ACCENT}; }}
 QPushButton:focus, QToolButton:focus {{ border-color: {ACCENT}; }}
 QPushButton:disabled, QToolButton:disabled {{ color: #565c64; background: {PANEL}; }}
@@ -72,6 +77,7 @@ QSlider::handle:horizontal:hover, QSlider::handle:horizontal:focus {{ background
 QProgressBar {{ background: {RAISED}; border: 1px solid {EDGE}; border-radius: 3px;
   height: 8px; }}
 QProgressBar::chunk {{ background: {ACCENT}; border-radius: 2px; }}
+QProgressBar[reached="true"]::chunk {{ background: {GRADES[Grade.GOOD]}; }}
 QListWidget {{ background: {PANEL}; border: 1px solid {EDGE}; border-radius: 4px; }}
 QListWidget::item {{ padding: 4px 6px; }}
 QFrame#verdict {{ border-radius: 4px; }}

@@ -23,10 +23,7 @@ from PySide6.QtWidgets import (
 from live_smlm.config import RunConfig
 from live_smlm.core import STILL, InputError
 from live_smlm.view import controls
-from live_smlm.view.camera import CameraFrame
-from live_smlm.view.charts import Charts
 from live_smlm.view.controls import Controls
-from live_smlm.view.events import Events
 from live_smlm.view.form import Form, UsualEngine, usual_engine
 from live_smlm.view.hand import Hand, Tool
 from live_smlm.view.header import Acts, Header
@@ -42,11 +39,14 @@ from live_smlm.view.saving import Saving
 from live_smlm.view.stage import Stage
 from live_smlm.view.strip import Strip
 from live_smlm.view.taste import Taste
+from live_smlm.view.watching import Watching
 
 DRAW_MS = 16
 """Between two looks for something new; pictures come 30 times a second at most."""
 WORDS_MS = 150
 CHARTS_MS = 1000
+_HEIGHTS = (230, 470)
+"""Of the camera's frame and of what is below it, as they share what there is."""
 FindRun: TypeAlias = Callable[[str], Join]
 """How to join the run of a folder or an address; refuses what cannot be joined."""
 
@@ -92,7 +92,7 @@ class Window(QMainWindow):
                 limits=lambda: canvas_limits(self.presenter),
             ),
         )
-        self.camera, self.charts, self.events = CameraFrame(), Charts(), Events()
+        self.beside = Watching(self.presenter.link)
         self._lay_out()
         self._keys = keymap(self)
         bind(self, self.stage.surface.glass, self._keys)
@@ -188,7 +188,7 @@ class Window(QMainWindow):
         if fresh.taste is not None:
             self.controls.tell(fresh.taste)
         if fresh.frame is not None:
-            self.camera.tell(fresh.frame)
+            self.beside.camera.tell(fresh.frame)
         refused = self.presenter.link.refusal()
         if refused is not None:
             QMessageBox.warning(self, "The run refused", refused)
@@ -249,10 +249,11 @@ class Window(QMainWindow):
         self.header.tell(news, in_control=link.in_control, asking=link.asking)
         self.strip.tell(news)
         self.strip.tell_drawer(self.presenter.choice)
-        self.events.tell(news)
+        self.beside.tell(news, in_control=link.in_control, asking=link.asking)
+        self.panels.show_one("Laser", there=bool(news.numbers.get("laser")))
 
     def _chart(self) -> None:
-        self.charts.tell(self.presenter.news.numbers.get("series") or {})
+        self.beside.draw(self.presenter)
         self.controls.tell_limits(self.presenter.shading)
         self.controls.tell_drift(known=self.presenter.curve is not STILL)
 
@@ -260,13 +261,12 @@ class Window(QMainWindow):
         """The picture among its panels, or the form."""
         self.pages.setCurrentWidget(self.stage.surface if there else self.form)
         self.panels.show_all(there=there)
-        self.panels.share("Camera", "Charts", (1, 1))
+        self.panels.share("Camera", "Enough?", _HEIGHTS)
         self.strip.setVisible(there)
         self.header.new.setVisible(there)
         if not there:
             self.stage.forget()
-            self.charts.forget()
-            self.camera.tell(None)
+            self.beside.forget()
 
     def _lay_out(self) -> None:
         self.pages = QStackedWidget()
@@ -275,9 +275,9 @@ class Window(QMainWindow):
         self.panels = Panels(
             self.pages,
             left={"Picture": self.controls},
-            right={"Camera": self.camera, "Charts": self.charts, "Events": self.events},
+            right=self.beside.titled,
         )
-        self.panels.tabbed("Charts", "Events")
+        self.panels.tabbed(*list(self.beside.titled)[1:])
         whole = QWidget()
         stack = QVBoxLayout(whole)
         stack.setContentsMargins(6, 6, 6, 6)

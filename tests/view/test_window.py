@@ -88,10 +88,12 @@ def test_a_run_is_seen_whole(window: "Window", app: "QApplication") -> None:
     assert shown.max() > 150
     lit = (shown.max(axis=2) > 60).any(axis=0)
     assert 2 <= lit.sum() <= 12  # two thin lines, upright
-    assert seen(window.camera).max() > 150
+    assert seen(window.beside.camera).max() > 150
     assert "1,234" in window.strip._counts["captured"]._value.text()
-    window.charts.tell({"frame": [10.0, 20.0], "photons": [900.0, None], "later_nm": [None, 3.0]})
-    assert window.charts.names == ("photons", "later_nm")
+    window.beside.charts.tell(
+        {"frame": [10.0, 20.0], "photons": [900.0, None], "later_nm": [None, 3.0]}
+    )
+    assert window.beside.charts.names == ("photons", "later_nm")
     spend(app, 0.05)
     assert seen(window).std() > 10
 
@@ -256,7 +258,7 @@ def test_an_alarm_is_told_in_words_and_red(
     for widget in (window.strip._trust, window.strip._counts["lost"]):
         shown = seen(widget).astype(int)
         assert (shown[..., 0] - shown[..., 2] > 60).any()
-    assert window.events.item(0).text().endswith("alarm\nwidth is 1.15")
+    assert window.beside.events.item(0).text().endswith("alarm\nwidth is 1.15")
 
 
 def test_closing_during_a_run_asks(app: "QApplication", run: ToldRun, drawn: list[str]) -> None:
