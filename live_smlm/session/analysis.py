@@ -54,7 +54,7 @@ class Analysis:
     """Whether the engine looks at each frame alone. Else what it finds of one molecule in
     neighbouring frames is alike, and its scatter there tells nothing of its precision."""
     frames: int = 0
-    """So many are in, counted by the camera."""
+    """So many are in. The camera's own numbers, which drift goes by, may begin anywhere."""
     histories: dict[str, History] = field(default_factory=dict)
     """Of the field, and of each region."""
     looks: dict[str, Assessment] = field(default_factory=dict)
@@ -65,6 +65,8 @@ class Analysis:
     _places: dict[str, Quality] = field(default_factory=dict)
     _judged: int = 0
     """The drift's revision that all molecules were judged by."""
+    _ahead: int = 0
+    """So far the camera's number of a frame is beyond how many are in, at least."""
 
     def __post_init__(self) -> None:
         self._places = self._blank()
@@ -91,7 +93,8 @@ class Analysis:
         """The molecules of the next frames; `seconds` is the time after the last of them."""
         found = span.molecules
         last = int(found.frame.max()) + 1 if len(found) else 0
-        self.frames = max(self.frames, span.stop, last)
+        self.frames = max(self.frames, span.stop)
+        self._ahead = max(self._ahead, last - self.frames)
         if self.aims.drift:
             self._follow(found)
         self._judge(found, self.frames, seconds)
@@ -133,7 +136,7 @@ class Analysis:
             return ()
         return drift_alarms(
             self.curve,
-            self.frames,
+            self._number,
             lost_frames=self._drift.lost_frames,
             frame_interval_s=self.frame_interval_s,
         )
@@ -152,7 +155,9 @@ class Analysis:
                 three_d=found.z is not None,
                 frame_interval_s=self.frame_interval_s,
             )
-        self._drift = drift.fold(self._drift, found, self.frames)
+        if self._drift.three_d and found.z is None:
+            found = replace(found, z=np.full(len(found), np.nan, np.float32))
+        self._drift = drift.fold(self._drift, found, self._number)
 
     def _moved(self) -> dict[str, float]:
         """Where the sample is by now, as values of a checkpoint."""
@@ -178,6 +183,11 @@ class Analysis:
             )
             for name, region in regions.items()
         }
+
+    @property
+    def _number(self) -> int:
+        """The camera's, after the last frame that is in."""
+        return self.frames + self._ahead
 
     @property
     def _field_nm(self) -> tuple[float, float]:
