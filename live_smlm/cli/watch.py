@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from live_smlm.transport.codec import Envelope, MalformedError
 from live_smlm.transport.endpoints import Keys, connected, read_keys, receive
 from live_smlm.view.follow_desk import Desk
 
-_UNSAID = {"kind", "series", "id"}
+_UNSAID = {"kind", "series", "id", "quality"}
 """Not for people."""
 
 
@@ -33,14 +34,22 @@ def watch(
     stop: Annotated[
         str | None, typer.Option(help="Stop the run instead, for this reason; all is kept")
     ] = None,
+    order: Annotated[
+        str | None, typer.Option(help="To its stop rule: hold, release, 'extend 2 min', stop")
+    ] = None,
+    laser: Annotated[
+        str | None, typer.Option(help="To its light: hold, release, 'set 2.5'")
+    ] = None,
     abort: Annotated[str | None, typer.Option(help="End it at once, for this reason")] = None,
     as_json: Json = False,
 ) -> None:
-    """Print state and events as they come, or stop the run."""
+    """Print state and events as they come, or say something to the run."""
     pair = None if keys is None else read_keys(keys, "worker")
     found = doors.find(run) if run is not None else _newest()
-    if stop is not None or abort is not None:
-        _command(found, pair, stop, abort)
+    said = {"stop": stop, "abort": abort, "order": order, "laser": laser}
+    words = {what: reason for what, reason in said.items() if reason is not None}
+    if words:
+        _command(found, pair, words)
         return
     _listen(found.status, pair, seconds, once=once, as_json=as_json)
 
@@ -51,12 +60,14 @@ def _newest() -> Doors:
     return doors.doors_of(running[-1])
 
 
-def _command(found: Doors, keys: Keys | None, stop: str | None, abort: str | None) -> None:
+def _command(found: Doors, keys: Keys | None, words: Mapping[str, str]) -> None:
     require(bool(found.token), "only with the run's folder can it be stopped; name the folder")
+    require(len(words) == 1, f"{' and '.join(words)} cannot be said at once; say one")
     with zmq.Context() as context:
         desk = Desk(context, keys, found.token, found.desk)
-        refused = desk.stop(stop or "") if abort is None else desk.abort(abort)
-    require(refused is None, f"{found.desk} refused: {refused}")
+        for what, reason in words.items():
+            refused = desk.order(what, reason)
+            require(refused is None, f"{found.desk} refused: {refused}")
 
 
 def _listen(address: str, keys: Keys | None, seconds: float, *, once: bool, as_json: bool) -> None:
@@ -87,9 +98,11 @@ def _show(message: Envelope, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(values), flush=True)  # noqa: T201 - the command line speaks
         return
-    if message.kind == "frame":
+    if message.kind in {"frame", "drift"}:
         return
     if message.kind == "state":
         values["trust"] = trust_words(values["trust"])
+        decided = (values.get("quality") or {}).get("kind")
+        values |= {} if decided is None else {"enough": decided}
     said = ", ".join(f"{name} {value}" for name, value in values.items() if name not in _UNSAID)
     print(f"{message.kind}: {said}", flush=True)  # noqa: T201 - as above

@@ -14,6 +14,7 @@ from live_smlm.metrics.frc import SEVENTH, Frc
 from live_smlm.metrics.quality import Assessment
 from live_smlm.session.analysis import FIELD, Analysis
 from live_smlm.session.left import time_left
+from live_smlm.session.regions import shape_words
 
 MOST_POINTS = 120
 """Of a chart."""
@@ -48,6 +49,7 @@ def told(analysis: Analysis, rule: StopState | None, decision: Decision | None) 
             if name != FIELD and points
         },
         "alarms": list(analysis.alarms()),
+        "places": {name: shape_words(place) for name, place in analysis.aims.regions.items()},
         "charts": charts(history),
     }
     return said | ({} if rule is None else _rule(rule, decision))

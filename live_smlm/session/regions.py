@@ -30,6 +30,14 @@ def read_regions(text: str) -> dict[str, Region]:
     return regions
 
 
+def shape_words(region: Region) -> str:
+    """A region without its name, as `read_regions` reads it."""
+    if isinstance(region, Rectangle):
+        sides = region.left_nm, region.top_nm, region.right_nm, region.bottom_nm
+        return ",".join(f"{side:g}" for side in sides)
+    return " ".join(f"{x:g},{y:g}" for y, x in region.corners_nm)
+
+
 def _region(part: str, shape: str) -> Region:
     words = shape.split()
     try:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QDoubleSpinBox,
     QFormLayout,
     QFrame,
@@ -28,7 +27,7 @@ from live_smlm.render.accumulator import Mode
 from live_smlm.render.colour import COLORMAPS
 from live_smlm.render.filters import Filters
 from live_smlm.view.hand import Tool
-from live_smlm.view.parts import button, label, mark_wrong, panel
+from live_smlm.view.parts import button, combo, label, mark_wrong, panel, typed
 from live_smlm.view.ranges import range_of, range_words
 from live_smlm.view.taste import BY, MODES, TITLES, Taste
 from live_smlm.view.tone import MOST_GAMMA, Shading
@@ -52,6 +51,8 @@ class Acts:
     region: Callable[[], object]
     closer: Callable[[], object]
     fit: Callable[[], object]
+    judge: Callable[[], object]
+    judge_none: Callable[[], object]
     clear: Callable[[], object]
     limits: Callable[[], tuple[float, float]]
     """What the picture's contrast is at the moment."""
@@ -119,6 +120,11 @@ class Controls(QScrollArea):
         if self._look_form.isRowVisible(self.drift) is not known:
             self._look_form.setRowVisible(self.drift, known)
 
+    def tell_regions(self, *, can_judge: bool, judged: bool) -> None:
+        """What can be done with the marked region, and with those that are judged apart."""
+        self.judge.setVisible(can_judge)
+        self.judge_none.setVisible(judged)
+
     def tell_limits(self, shading: Shading | None) -> None:
         """What automatic contrast and colours come to at the moment."""
         if shading is not None:
@@ -143,14 +149,18 @@ class Controls(QScrollArea):
             tool.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             tool.setCheckable(tool in {self.measure, self.region})
             grid.addWidget(tool, number // 2, number % 2)
-        whole = button("Whole field", "All that the camera sees (F)", acts.fit)
-        whole.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        grid.addWidget(whole, 2, 0, 1, 2)
+        self.judge = button("Judge this region", "Judged apart from now on (J)", acts.judge)
+        self.judge_none = button("No regions", "Judge the whole field only", acts.judge_none)
+        wide = button("Whole field", "All that the camera sees (F)", acts.fit), self.judge
+        for number, tool in enumerate((*wide, self.judge_none), start=2):
+            tool.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            grid.addWidget(tool, number, 0, 1, 2)
+        self.tell_regions(can_judge=False, judged=False)
         stack.addLayout(grid)
 
     def _drawing(self) -> None:
         form = self._look_form = self._form("Look")
-        self.mode = _combo([mode.value for mode in MODES], "How a molecule is drawn (M)")
+        self.mode = combo([mode.value for mode in MODES], "How a molecule is drawn (M)")
         self.spread = QDoubleSpinBox(minimum=1, maximum=1000, suffix=" nm", decimals=0)
         self.spread.setToolTip("Standard deviation of each molecule in the mode gaussian")
         form.addRow(_name("Drawn as"), self.mode)
@@ -168,9 +178,9 @@ class Controls(QScrollArea):
         self._colours(form)
 
     def _colours(self, form: QFormLayout) -> None:
-        self.by = _combo(list(BY), "What colours tell (C)")
-        self.colormap = _combo(list(COLORMAPS), "Which colours (L)")
-        self.values = _entry("Values of the first and the last colour, as -400 to 400")
+        self.by = combo(list(BY), "What colours tell (C)")
+        self.colormap = combo(list(COLORMAPS), "Which colours (L)")
+        self.values = typed("Values of the first and the last colour, as -400 to 400")
         form.addRow(_name("Tell"), self.by)
         form.addRow(_name("Map"), self.colormap)
         form.addRow(_name("From … to"), self.values)
@@ -192,7 +202,7 @@ class Controls(QScrollArea):
             minimum=50, maximum=100, decimals=2, singleStep=0.1, suffix=" %"
         )
         self.percentile.setToolTip("This share of the lit pixels is not brighter than the screen")
-        self.fixed = _entry(f"{TITLES[None]} of the darkest and the brightest shade ([ and ])")
+        self.fixed = typed(f"{TITLES[None]} of the darkest and the brightest shade ([ and ])")
         self.gamma = QSlider(Qt.Orientation.Horizontal)
         self.gamma.setRange(round(_GAMMA_STEPS / MOST_GAMMA), 2 * _GAMMA_STEPS)
         self.gamma.setToolTip("Below 1 faint structures are lifted (G)")
@@ -218,7 +228,7 @@ class Controls(QScrollArea):
         form = self._form("Filters")
         self.filters: dict[str, QLineEdit] = {}
         for name, words in _FILTERS.items():
-            entry = _entry(f"Draw only molecules of this {name}, as 500 to 5000, or 500 to")
+            entry = typed(f"Draw only molecules of this {name}, as 500 to 5000, or 500 to")
             entry.setPlaceholderText("all")
             form.addRow(_name(words), entry)
             entry.editingFinished.connect(lambda name=name: self._filtered(name))
@@ -264,20 +274,6 @@ class Controls(QScrollArea):
         else:
             self._choose(taste)
         mark_wrong(entry, why)
-
-
-def _combo(words: list[str], hint: str) -> QComboBox:
-    combo = QComboBox()
-    combo.addItems(words)
-    combo.setToolTip(hint)
-    return combo
-
-
-def _entry(hint: str) -> QLineEdit:
-    entry = QLineEdit()
-    entry.setToolTip(hint)
-    entry.setProperty("hint", hint)
-    return entry
 
 
 def _correct(entry: QLineEdit, words: str) -> None:

@@ -44,6 +44,7 @@ def _sample(window: "Window") -> tuple[Key, ...]:
         Key(("D",), "measure: distance and profile", _tool(window, Tool.MEASURE), group),
         Key(("R",), "mark a region", _tool(window, Tool.REGION), group),
         Key(("Z",), "zoom to the region", lambda: steer(Hand.closer), group),
+        Key(("J",), "judge the region apart", window.beside.judge_region, group),
         Key(("Esc",), "no marks, plain hand", lambda: steer(Hand.cleared), group),
     )
 

@@ -147,6 +147,16 @@ def region(painter: QPainter, sight: Sight, marked: Region, words: str) -> None:
     text(painter, QRectF(left, top - 20, 420, 18), words, 12, _LEFT)
 
 
+def judged(painter: QPainter, sight: Sight, name: str, corners: tuple[Place, ...]) -> None:
+    """A region that the run judges apart, with its name."""
+    points = [QPointF(*reversed(sight.point(place))) for place in corners]
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(QColor(theme.LINES[1]), 1.2))
+    painter.drawPolygon(QPolygonF(points))
+    left, top = min(p.x() for p in points), min(p.y() for p in points)
+    text(painter, QRectF(left, top - 18, 240, 16), name, 11, _LEFT)
+
+
 def profile(painter: QPainter, sight: Sight, distance: F64, counts: F64) -> None:
     """What lies along a measured line, beside the minimap."""
     width, height = _PROFILE

@@ -3,7 +3,15 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QLabel,
+    QLineEdit,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from live_smlm.view import theme
 from live_smlm.view.news import Grade
@@ -53,6 +61,22 @@ def paint_grade(widget: QWidget, grade: Grade | None) -> None:
     sheet = f"color: {colour};"
     if widget.styleSheet() != sheet:  # Qt lays all out anew each time
         widget.setStyleSheet(sheet)
+
+
+def combo(words: list[str], hint: str) -> QComboBox:
+    """One of several words."""
+    made = QComboBox()
+    made.addItems(words)
+    made.setToolTip(hint)
+    return made
+
+
+def typed(hint: str) -> QLineEdit:
+    """Something to be typed."""
+    made = QLineEdit()
+    made.setToolTip(hint)
+    made.setProperty("hint", hint)
+    return made
 
 
 def mark_wrong(entry: QLineEdit, why: str) -> None:

@@ -13,6 +13,7 @@ from live_smlm.render.layer import Picture
 from live_smlm.view import measure, paint
 from live_smlm.view.hand import Hand
 from live_smlm.view.presenter import Fresh, Presenter
+from live_smlm.view.regions import outlines
 from live_smlm.view.sight import Place
 from live_smlm.view.surface import Surface
 from live_smlm.view.taste import TITLES
@@ -56,6 +57,7 @@ class Stage:
         if fresh.hand is not None:
             self.surface.show_hand(hand)
         before = overlay.said
+        overlay.judged = outlines(self._presenter.news)
         overlay.crosshair = self._presenter.taste.crosshair
         self._mark(hand)
         # Marks are painted only when they change: it costs as much as the picture.

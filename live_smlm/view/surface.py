@@ -4,8 +4,8 @@ The pane is an ordinary widget: so text over the picture is as sharp as
 anywhere else, and mouse and keys are Qt's own.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import (
@@ -28,6 +28,7 @@ from live_smlm.render.colour import Rgb
 from live_smlm.render.layer import Picture
 from live_smlm.view import paint, theme
 from live_smlm.view.hand import Hand, Tool
+from live_smlm.view.sight import Place
 from live_smlm.view.tone import Shading
 from live_smlm.view.visual import PictureNode
 
@@ -55,11 +56,13 @@ class Overlay:
     region_words: str = ""
     profile: tuple[F64, F64] | None = None
     crosshair: bool = True
+    judged: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
+    """Corners of the regions that the run judges apart."""
 
     @property
     def said(self) -> tuple[object, ...]:
         """What tells whether words have changed."""
-        return self.readout, self.warning, self.region_words, self.crosshair, self.ends
+        return self.readout, self.warning, self.region_words, self.crosshair, self.ends, self.judged
 
 
 class Surface(QWidget):
@@ -208,6 +211,8 @@ class _Glass(QWidget):
 def _paint(painter: QPainter, overlay: Overlay, hand: Hand) -> None:
     sight = hand.sight
     paint.field_edge(painter, sight)
+    for name, corners in overlay.judged.items():
+        paint.judged(painter, sight, name, corners)
     if hand.region is not None:
         paint.region(painter, sight, hand.region, overlay.region_words)
     if hand.line is not None:

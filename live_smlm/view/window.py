@@ -78,6 +78,7 @@ class Window(QMainWindow):
             failed=lambda words: not_saved(self, words),
         )
         self.strip = Strip()
+        self.beside = Watching(self.presenter)
         self.stage = Stage(self.presenter)
         self.form = Form(self.start, usual)
         steer = self.stage.steer
@@ -88,11 +89,12 @@ class Window(QMainWindow):
                 region=lambda: steer(lambda hand: hand.with_tool(Tool.REGION)),
                 closer=lambda: steer(Hand.closer),
                 fit=lambda: steer(Hand.fitted),
+                judge=self.beside.judge_region,
+                judge_none=self.beside.judge_none,
                 clear=lambda: steer(Hand.cleared),
                 limits=lambda: canvas_limits(self.presenter),
             ),
         )
-        self.beside = Watching(self.presenter.link)
         self._lay_out()
         self._keys = keymap(self)
         bind(self, self.stage.surface.glass, self._keys)
@@ -249,11 +251,13 @@ class Window(QMainWindow):
         self.header.tell(news, in_control=link.in_control, asking=link.asking)
         self.strip.tell(news)
         self.strip.tell_drawer(self.presenter.choice)
-        self.beside.tell(news, in_control=link.in_control, asking=link.asking)
+        self.beside.tell()
+        beside = self.beside
+        self.controls.tell_regions(can_judge=beside.can_judge_marked, judged=beside.has_judged)
         self.panels.show_one("Laser", there=bool(news.numbers.get("laser")))
 
     def _chart(self) -> None:
-        self.beside.draw(self.presenter)
+        self.beside.draw()
         self.controls.tell_limits(self.presenter.shading)
         self.controls.tell_drift(known=self.presenter.curve is not STILL)
 

@@ -1,15 +1,18 @@
 """The panels of quality and light, pressed and looked at."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from live_smlm.core import drift_curve
+from live_smlm.session.regions import read_regions
 from live_smlm.testing.screen import light, opened, seen, wait_for
 from live_smlm.testing.told_quality import LASER, QUALITY
 from live_smlm.testing.told_run import ToldRun, lines
+from live_smlm.view.measure import Region
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication, QToolButton
@@ -114,3 +117,33 @@ def test_the_light_is_held_set_and_its_failure_seen(
     assert not laser.failure.isHidden()
     run.state()
     wait_for(app, window.panels.docks["Laser"].isHidden, "no light, no panel")
+
+
+def test_a_marked_region_is_judged_apart_and_all_are_dropped_again(
+    window: "Window", run: ToldRun, app: "QApplication"
+) -> None:
+    controls = window.controls
+    run.asked.clear()
+    say(run, places={"roi 1": "1000,1000,3000,3000", "tip": "5,5 90,5 50,90"})
+    wait_for(app, lambda: not controls.judge_none.isHidden(), "there are regions")
+    assert controls.judge.isHidden()
+    window.stage.steer(lambda hand: replace(hand, region=Region((2000, 5000), (4000.26, 4000))))
+    wait_for(app, lambda: not controls.judge.isHidden(), "it can be judged")
+    overlay = window.stage.surface.glass.overlay
+    assert overlay.judged["roi 1"] == ((1000, 1000), (1000, 3000), (3000, 3000), (3000, 1000))
+    shown = seen(window.stage.surface).astype(int)
+    amber = np.abs(shown - (0xE0, 0xB0, 0x50)).max(axis=2) < 60
+    assert amber.sum() > 50  # its outline
+    press(app, window, controls.judge)
+    assert window.presenter.hand is not None
+    assert window.presenter.hand.region is None
+    wait_for(app, controls.judge.isHidden, "nothing is marked any more")
+    press(app, window, controls.judge_none)
+    shapes = [
+        "roi 1 = 1000,1000,3000,3000",
+        "tip = 5,5 90,5 50,90",
+        "roi 2 = 4000.0,2000.0,5000.0,4000.3",
+    ]
+    assert run.asked == [("regions", "; ".join(shapes)), ("regions", ";")]
+    assert list(read_regions(run.asked[0][1])) == ["roi 1", "tip", "roi 2"]
+    assert read_regions(run.asked[1][1]) == {}

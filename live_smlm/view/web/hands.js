@@ -94,14 +94,16 @@ new ResizeObserver(() => (fitted ? fit() : sight && moved())).observe(stage);
 
 // ---- commands, with the token only -----------------------------------------------------------
 
-async function command(path) {
-  const answer = await fetch(path, { method: "POST", headers: { "X-Token": token } });
+async function command(path, words) {
+  const answer = await fetch(path, { method: "POST", headers: { "X-Token": token }, body: words || "" });
   if (!answer.ok) alert((await answer.text()).trim());
 }
 $("stop").addEventListener("click", () => command("/stop"));
 $("abort").addEventListener("click", () => {
   if (confirm("Abort the run? Frames that wait are given up.")) command("/abort");
 });
+for (const button of document.querySelectorAll("#orders button"))
+  button.addEventListener("click", () => command("/order", button.dataset.order));
 
 watchState();
 watchPicture();

@@ -4,8 +4,10 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
+from live_smlm.view import enough
 from live_smlm.view.lines import about, curve, known
 from live_smlm.view.news import News, grade_of
 
@@ -36,9 +38,24 @@ def report(news: News, *, control: bool) -> bytes:
             for e in news.events[-_MOST_EVENTS:]
         ],
         "charts": _charts(numbers.get("series") or {}),
+        "enough": _enough(news),
         "control": control,
     }
     return json.dumps(plain(said), allow_nan=False).encode()
+
+
+def _enough(news: News) -> dict[str, Any]:
+    """The verdict and what it rests on, in the window's words."""
+    said = enough.verdict(news)
+    judged = bool(news.numbers.get("quality"))
+    return {
+        **asdict(said),
+        "grade": said.grade.value,
+        "targets": [asdict(target) for target in enough.targets(news)],
+        "rule": enough.rule_words(news),
+        "drift": enough.drift_words(news) if judged else "",
+        "held": enough.held(news),
+    }
 
 
 def tag_of(told: bytes) -> str:

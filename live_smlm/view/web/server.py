@@ -3,7 +3,7 @@
     GET  /         the page
     GET  /state    numbers, alarms, events and charts
     GET  /picture  what the page looks at
-    POST /stop, /abort   with the token only
+    POST /stop, /abort, /order   with the token only; an order's body is its words
 
 What has not changed is answered by 304. Whoever sends nonsense gets a line of words.
 """
@@ -40,6 +40,12 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _WORDS = "text/plain; charset=utf-8"
+_WHY = "asked in a browser"
+_COMMANDS: dict[str, Callable[[Control, str], str | None]] = {
+    "/stop": lambda run, _: run.stop(_WHY),
+    "/abort": lambda run, _: run.abort(_WHY),
+    "/order": lambda run, words: run.order("order", words),
+}
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -108,9 +114,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._say(HTTPStatus.NOT_FOUND, "there is nothing here; look at /")
 
     def _commanded(self, path: str, _query: str) -> None:
-        self._read_body()
-        if path not in {"/stop", "/abort"}:
-            self._say(HTTPStatus.NOT_FOUND, "there is no such command; say /stop or /abort")
+        words = self._read_body()
+        if path not in _COMMANDS:
+            known = " or ".join(_COMMANDS)
+            self._say(HTTPStatus.NOT_FOUND, f"there is no such command; say {known}")
             return
         said = self.headers
         why = self.server.guard.refusal(said.get("Host"), said.get("Origin"), said.get("X-Token"))
@@ -118,12 +125,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._say(HTTPStatus.FORBIDDEN, why)
             return
         control = self.server.control
-        refused = (control.stop if path == "/stop" else control.abort)("asked in a browser")
+        refused = _COMMANDS[path](control, words)
         status = HTTPStatus.OK if refused is None else HTTPStatus.CONFLICT
         self._say(status, refused or "the run has heard it")
 
-    def _read_body(self) -> None:
-        """Commands need no more words; what comes is read, so that the next request is found."""
+    def _read_body(self) -> str:
+        """The words of a command; read in any case, so that the next request is found."""
         said = self.headers.get("Content-Length", "0")
         if not (said.isascii() and said.isdigit() and len(said) < 10 and int(said) <= _MOST_BODY):
             self.close_connection = True
@@ -131,7 +138,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if "Transfer-Encoding" in self.headers:
             self.close_connection = True
             raise InputError("a command's body comes in pieces; send it whole, or none")
-        self.rfile.read(int(said))
+        return self.rfile.read(int(said)).decode(errors="replace")
 
     def _send_new(self, tag: str, kind: str, body: bytes, more: dict[str, str]) -> None:
         said = {**more, "ETag": f'"{tag}"'}

@@ -41,6 +41,7 @@ function tell(told) {
   }
   tellNumbers(told);
   tellAlarms(told.alarms);
+  tellEnough(told);
   tellCharts(told.charts);
   tellEvents(told.events);
 }
@@ -74,6 +75,30 @@ function tellNumbers(told) {
 function tellAlarms(alarms) {
   $("alarms").replaceChildren(...alarms.map((alarm) =>
     made("div", `ALARM since ${time(alarm.since_s)}: ${alarm.words}`, "alarm")));
+}
+
+function tellEnough({ enough, control, phase }) {
+  $("verdict").textContent = enough.line;
+  $("verdict").className = `title ${GRADES[enough.grade]}`;
+  for (const id of ["more", "rule", "drift"]) $(id).textContent = enough[id];
+  $("hold").textContent = enough.held ? "Resume" : "Hold";
+  $("hold").dataset.order = enough.held ? "release" : "hold";
+  const live = ["running", "joining", "stopping"].includes(phase);
+  $("orders").hidden = !(control && token && live && enough.rule);
+  $("targets").replaceChildren(...enough.targets.map((one) => {
+    const box = made("div", "", "target"), head = made("div", "", ""), now = made("div", "", "");
+    head.append(made("span", one.title, "faint"), made("span", one.checks, "faint"));
+    now.append(made("b", one.value, one.reached ? "good" : ""), made("span", one.interval, "faint"));
+    box.append(head, now);
+    if (one.share !== null) {
+      const bar = made("i", "", one.reached ? "bar reached" : "bar"), done = made("i", "", "");
+      done.style.width = `${100 * one.share}%`;
+      bar.append(done);
+      box.append(bar);
+    }
+    box.append(made("span", one.outlook, "faint"));
+    return box;
+  }));
 }
 
 function tellEvents(events) {
