@@ -3,12 +3,13 @@
 Frames are cut into blocks; a molecule goes to the half of the block in which its blink
 began, whole blinks therefore into one half. A molecule that blinks again in a later
 block lands in both halves with the chance of one half: what it correlates then is its
-position in itself, not structure. That remains, and makes the resolution too good where
-molecules blink often.
+position in itself, not structure. That remains (Nieuwenhuizen et al. 2013 take it off by the
+mean number of localizations), and makes the resolution too good where molecules come back:
+against the image of molecules that are each seen once, by what `appearances` tells.
 
-Memory and cost are bounded: where the field has more pixels than `MOST_PIXELS`, only its
-`TILES` densest tiles are kept, as dense as the first molecules tell. The resolution is
-that of these tiles.
+Memory and cost are bounded: where the field has more pixels than `MOST_PIXELS`, only `TILES`
+tiles are kept, drawn with chances as the first molecules are in them: the densest are not
+preferred to what the molecules prefer. The resolution is that of these tiles.
 """
 
 import math
@@ -71,7 +72,7 @@ def start(
         side = TILE_PIXELS
         edges = [side * pixel_nm * np.arange(math.ceil(n / side) + 1) for n in (height, width)]
         filled, _, _ = np.histogram2d(y - top, x - left, bins=edges)
-        slots = _densest(filled)
+        slots = _some(filled)
     return Halves(
         pixel_nm=pixel_nm,
         origin_nm=(top, left),
@@ -81,11 +82,13 @@ def start(
     )
 
 
-def _densest(filled: F64) -> I32:
-    """Numbers for the `TILES` tiles with most molecules, -1 for the others."""
-    order = np.argsort(-filled.ravel(), kind="stable")[:TILES]
+def _some(filled: F64) -> I32:
+    """Numbers for `TILES` tiles in which molecules are that were drawn, -1 for the others."""
+    chance = filled.ravel() + 1e-9
+    chance, count = chance / chance.sum(), min(TILES, filled.size)
+    drawn = np.random.default_rng(filled.size).choice(filled.size, count, replace=False, p=chance)
     slots = np.full(filled.size, -1, np.int32)
-    slots[order] = np.arange(len(order))
+    slots[drawn] = np.arange(count)
     return slots.reshape(filled.shape)
 
 

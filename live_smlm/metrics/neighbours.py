@@ -4,12 +4,13 @@ Molecules of a Poisson process on a structure of dimension D have neighbours at 
 distance d = (ln 2 / (rho V))^(1/D), V being the volume of the unit ball in D dimensions:
 so log d against the logarithm of their number falls with the slope -1/D, and d tells
 the density rho. The Nyquist resolution is 2 / rho^(1/D). The median rather than the mean:
-a few lone molecules far from the structure, or false ones, do not move it.
+a few lone molecules far from the structure, or false ones, hardly move it; those that lie
+farther than `_LONE` medians are not counted.
 
-Fewer molecules are had by leaving out at random; the fewest are still `_SPARSEST` of all,
+Fewer molecules are had by parting them at random; in the smallest parts is an eighth of all,
 so that D is that of the scale at which the neighbours now lie. Below the precision any
-structure looks like a plane. Each blink counts once; a molecule that blinks again counts
-again, its neighbour then being itself at the distance of the precision.
+structure looks like a plane. A molecule that blinks again would be its own neighbour at the
+distance of the precision: blinks are left out as likely as they are such returns.
 
 Memory is bounded: of a field with too many blinks some patches are kept, half of the
 patches whenever there are too many, smaller patches of them the denser the blinks are.
@@ -17,26 +18,39 @@ So the density stays the true one. The few neighbours beyond a patch's edge are 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.spatial import KDTree
 
-from live_smlm.core import F32, F64, Bool, require
+from live_smlm.core import F32, F64, I64, Bool, require
 from live_smlm.physics.jit import jit
 
-MOST = 6000
+MOST = 10_000
 """Blinks that are kept, at most."""
 PATCH_NM = 4000.0
 _FEWEST = 300
-_SPARSEST = 8
-"""Over which the number of molecules is changed."""
+_HALVED = 3
+"""So often the molecules are, at most."""
+_ASKED = 5000
+"""Molecules whose neighbours are looked for, at most: the others would tell no more."""
+_LONE = 5.0
+"""Distance over the median, beyond which a molecule is not on the structure."""
 _MOST_HALVINGS = 30
 _LEAST_D, _MOST_D = 0.5, 3.0
 
 
 def _nowhere() -> F32:
     return np.zeros((0, 2), np.float32)
+
+
+def _no_values() -> F32:
+    return np.zeros(0, np.float32)
+
+
+def _no_frames() -> I64:
+    return np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,6 +63,10 @@ class Blinks:
     """So many times half of the patches was left out, every other time of smaller ones."""
     place: F32 = field(default_factory=_nowhere)
     """(n, 2): y, x."""
+    sigma: F32 = field(default_factory=_no_values)
+    """Standard error of either; 0 where it does not matter."""
+    frame: I64 = field(default_factory=_no_frames)
+    """In which each began."""
 
     def __post_init__(self) -> None:
         require(self.most > 0, f"most is {self.most} blinks; give at least 1")
@@ -68,28 +86,43 @@ class Neighbours:
     """As if the structure filled the plane about a molecule: ln 2 / (pi d²)."""
 
 
-def fold(blinks: Blinks, y: F32, x: F32) -> Blinks:
-    """With more blinks."""
+def fold(
+    blinks: Blinks, y: F32, x: F32, sigma: F32 | None = None, frame: I64 | None = None
+) -> Blinks:
+    """With more blinks; errors and frames are needed where returns are looked for."""
+    sigma = np.zeros(len(y), np.float32) if sigma is None else sigma
+    frame = np.zeros(len(y), np.int64) if frame is None else frame
     new = np.stack([y, x], axis=1)
-    new = new[_chosen(new, blinks.patch_nm, 0, blinks.halvings)]
-    place, halvings = np.concatenate([blinks.place, new]), blinks.halvings
+    some = _chosen(new, blinks.patch_nm, 0, blinks.halvings)
+    place = np.concatenate([blinks.place, new[some]])
+    sigma = np.concatenate([blinks.sigma, sigma[some]])
+    frame = np.concatenate([blinks.frame, frame[some]])
+    halvings = blinks.halvings
     while len(place) > blinks.most and halvings < _MOST_HALVINGS:
-        place = place[_chosen(place, blinks.patch_nm, halvings, halvings + 1)]
+        some = _chosen(place, blinks.patch_nm, halvings, halvings + 1)
+        place, sigma, frame = place[some], sigma[some], frame[some]
         halvings += 1
-    return replace(blinks, place=place, halvings=halvings)
+    return replace(blinks, place=place, sigma=sigma, frame=frame, halvings=halvings)
 
 
-def measure(blinks: Blinks, seed: int = 0) -> Neighbours | None:
-    """What the blinks kept tell; None where they are too few, or all in one place."""
-    n = len(blinks.place)
+def measure(blinks: Blinks, seed: int = 0, *, again: F32 | None = None) -> Neighbours | None:
+    """What the blinks kept tell; None where they are too few, or all in one place.
+
+    `again` is the chance of each to be a molecule's that was seen before.
+    """
+    rng = np.random.default_rng(seed)
+    place = blinks.place
+    if again is not None:
+        place = place[rng.random(len(place), np.float32) >= again]
+    n = len(place)
     if n < _FEWEST:
         return None
-    place = np.random.default_rng(seed).permutation(blinks.place)
-    thinned = _SPARSEST ** np.linspace(0, 1, 4)
-    distances = np.array([_median_nm(place[: int(n / share)]) for share in thinned])
+    place = rng.permutation(place)
+    parts = 2 ** np.arange(_HALVED + 1)
+    distances = np.array([_median_nm(np.array_split(place, k)) for k in parts.tolist()])
     if not distances.min() > 0:
         return None
-    slope, error = _slope(np.log(thinned), np.log(distances), n / thinned)
+    slope, error = _slope(np.log(parts), np.log(distances), n)
     dimension = min(max(1 / max(slope, 1e-9), _LEAST_D), _MOST_D)
     ball = math.pi ** (dimension / 2) / math.gamma(1 + dimension / 2)
     distance = float(distances[0])
@@ -108,16 +141,23 @@ def overall_nm(precision_nm: float, nyquist_nm: float) -> float:
     return math.hypot(math.sqrt(8 * math.log(2)) * precision_nm, nyquist_nm)
 
 
-def _median_nm(place: F32) -> float:
-    distances, _ = KDTree(place, balanced_tree=False, compact_nodes=False).query(place, 2)
-    return float(np.median(distances[:, 1]))
+def _median_nm(parts: Sequence[F32]) -> float:
+    """Of the distances within all parts, without the lone ones."""
+    found, asked = [], 0
+    for part in parts:
+        if asked < _ASKED:
+            tree = KDTree(part, balanced_tree=False, compact_nodes=False)
+            found.append(tree.query(part[: _ASKED - asked], 2)[0])
+            asked += len(part)
+    distances = np.concatenate([one[:, 1] for one in found])
+    return float(np.median(distances[distances <= _LONE * np.median(distances)]))
 
 
-def _slope(x: F64, y: F64, n: F64) -> tuple[float, float]:
-    """Weighted by the number of molecules; the error that of the outer two medians."""
-    slope = float(np.polyfit(x, y, 1, w=np.sqrt(n))[0])
+def _slope(x: F64, y: F64, n: int) -> tuple[float, float]:
+    """Of equally good medians; the error that of the outer two."""
+    slope = float(np.polyfit(x, y, 1)[0])
     # The relative standard error of the median of n exponential variables is 1 / (ln 2 √n).
-    scatter = np.sqrt(1 / n[0] + 1 / n[-1]) / math.log(2)
+    scatter = np.sqrt(2 / n) / math.log(2)
     return slope, float(slope * scatter / (x[-1] - x[0]))
 
 

@@ -11,8 +11,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from live_smlm.core import Checkpoint, Localizations, concatenate, require
-from live_smlm.metrics import completeness, frc, halves, linking, neighbours, nena, pool
+from live_smlm.core import F32, Checkpoint, Localizations, concatenate, require
+from live_smlm.metrics import (
+    appearances,
+    completeness,
+    frc,
+    halves,
+    linking,
+    neighbours,
+    nena,
+    pool,
+)
+from live_smlm.metrics.appearances import Appearances
 from live_smlm.metrics.completeness import Cells, Completeness
 from live_smlm.metrics.frc import Frc
 from live_smlm.metrics.halves import Halves
@@ -26,10 +36,12 @@ from live_smlm.metrics.totals import Totals, counted, precision_nm, totals
 FIRST = 2000
 PAIR_SIGMAS = 12.0
 """The longest distance of pairs in adjacent frames over the precision."""
-PATCHES = 12
+PATCHES = 16
 """Along a side of the field, where nearest neighbours are looked for in some of them."""
 CELL_SIGMAS = 2.355
 """A resolution cell over the precision, where no target is given."""
+_WORST = 6.0
+"""Claimed error over the usual one, above which it is not believed."""
 _USUAL = 0.12
 """Precision over the size of a pixel."""
 
@@ -80,6 +92,8 @@ class Running:
     blinks: Blinks
     cells: Cells
     growth: Growth
+    sigma_nm: float
+    """Of molecules that claim none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,6 +114,7 @@ class Assessment:
     checkpoint: Checkpoint
     nena: Nena | None = None
     frc: Frc | None = None
+    appearances: Appearances | None = None
     neighbours: Neighbours | None = None
     completeness: Completeness | None = None
     pool: Pool | None = None
@@ -163,7 +178,11 @@ def assess(quality: Quality) -> Assessment:
     if quality.running is None:
         return Assessment(checkpoint=_checkpoint(counts, values))
     look = _look(quality.running)
-    values |= {"blinks": float(quality.running.links.blinks)} | _told(look)
+    blinks = float(quality.running.links.blinks)
+    values |= {"blinks": blinks} | _told(look)
+    if (seen := look.appearances) is not None and len(seen.again):
+        values["molecules_distinct"] = blinks / seen.mean
+        values["molecules_distinct_error"] = blinks / seen.mean * seen.error / seen.molecules
     precision = values.get("nena_nm", values.get("precision_nm"))
     if precision is not None and look.neighbours is not None:
         values["resolution_nm"] = neighbours.overall_nm(precision, look.neighbours.nyquist_nm)
@@ -171,11 +190,14 @@ def assess(quality: Quality) -> Assessment:
 
 
 def _look(running: Running) -> Assessment:
+    blinks = running.blinks
+    seen = appearances.appearances(blinks.place, blinks.sigma, blinks.frame)
     return Assessment(
         checkpoint=Checkpoint(0, 0.0, {}),
         nena=nena.fit(running.pairs),
         frc=frc.correlate(running.halves),
-        neighbours=neighbours.measure(running.blinks),
+        appearances=seen,
+        neighbours=neighbours.measure(blinks, again=seen.again),
         completeness=completeness.estimate(running.cells),
         pool=pool.fit(running.growth),
         growth=running.growth,
@@ -219,18 +241,21 @@ def _begin(scope: Scope, first: Localizations) -> Running:
         blinks=Blinks(patch_nm=max(scope.height_nm, scope.width_nm) / PATCHES),
         cells=completeness.start(scope.bounds_nm, cell_nm),
         growth=Growth(),
+        sigma_nm=sigma,
     )
 
 
 def _run(running: Running, molecules: Localizations, seconds: float) -> Running:
     frame, y, x = molecules.frame, molecules.y, molecules.x
     links, linked = linking.fold(running.links, frame, x, y)
-    new_y, new_x = y[linked.new], x[linked.new]
-    return Running(
+    new = molecules.where(linked.new)
+    new_y, new_x, sigma = new.y, new.x, _errors(new, running.sigma_nm)
+    return replace(
+        running,
         links=links,
         pairs=nena.fold(running.pairs, frame, x, y),
         halves=halves.fold(running.halves, y, x, linked.began),
-        blinks=neighbours.fold(running.blinks, new_y, new_x),
+        blinks=neighbours.fold(running.blinks, new_y, new_x, sigma, new.frame),
         cells=completeness.fold(running.cells, new_y, new_x),
         growth=pool.fold(running.growth, seconds, float(links.blinks)),
     )
@@ -243,3 +268,12 @@ def _precision_nm(scope: Scope, first: Localizations) -> float:
         return claimed
     seen = nena.fit(nena.fold(Pairs(scope.pixel_size_nm), first.frame, first.x, first.y))
     return scope.pixel_size_nm * _USUAL if seen is None else seen.sigma_nm
+
+
+def _errors(molecules: Localizations, usual: float) -> F32:
+    """Standard error of a coordinate of each, as claimed or as usual."""
+    if molecules.sigma_x is None or molecules.sigma_y is None:
+        return np.full(len(molecules), usual, np.float32)
+    claimed = (molecules.sigma_x + molecules.sigma_y) / 2
+    good = np.isfinite(claimed) & (claimed > 0) & (claimed < _WORST * usual)
+    return np.where(good, claimed, np.float32(usual)).astype(np.float32)

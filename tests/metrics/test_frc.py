@@ -109,7 +109,7 @@ def test_whole_blinks_in_one_half_do_not_correlate_with_themselves() -> None:
     assert resolution(frc.correlate(both(y, x, frame, block_frames=1))) < 60
 
 
-def test_a_large_field_is_judged_by_its_densest_tiles() -> None:
+def test_a_large_field_is_judged_by_tiles_that_molecules_drew() -> None:
     rng = np.random.default_rng(1)
     y, x = rng.uniform(0, 50_000, (2, 2000)).astype(np.float32)
     y[:1500], x[:1500] = y[:1500] / 25 + 30_000, x[:1500] / 25 + 10_000
