@@ -17,7 +17,7 @@ from live_smlm.session.fields import Spot, read_spots
 from live_smlm.session.judging import judging_of
 from live_smlm.session.light import read_light
 from live_smlm.session.plan import Part
-from live_smlm.session.rounds import Row, Values, summary, visit, write_rows
+from live_smlm.session.rounds import Row, Sheet, Values, summary, visit
 from live_smlm.session.sources import opened
 from live_smlm.store.quality import read_quality
 from live_smlm.store.record import Finish
@@ -62,14 +62,19 @@ def queue(
     with opened(chosen) as (camera_, assumed), interrupts(control):
         stage = _stage(camera_)
         create(folder)
+        sheet = Sheet(fields_path(folder))
+
+        def done(row: Row) -> None:
+            sheet.add(row)
+            _tell(row)
+
         rows = visit(
             spots,
             lambda spot: stage.move(spot.x_um, spot.y_um),
             lambda spot: _at(spot, folder, camera_, assumed, plans[spot.name], control),
             control,
-            _tell,
+            done,
         )
-        write_rows(fields_path(folder), rows)
     told = {"out": str(folder), **summary(rows)}
     tell(told | ({"rows": [asdict(row) for row in rows]} if as_json else {}), as_json=as_json)
     failed = len(rows) < len(spots) or any(row.finish in _FAILED for row in rows)

@@ -9,7 +9,7 @@ import csv
 import io
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -103,6 +103,22 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
         "fixed_length_fields_per_hour": round(_HOUR_S * len(good) / fixed, 2),
         "gain": round(fixed / took, 3),
     }
+
+
+@dataclass(slots=True)
+class Sheet:
+    """The table as it grows; after each field it is on the disk, whatever comes next."""
+
+    path: Path
+    rows: list[Row] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        write_rows(self.path, self.rows)
+
+    def add(self, row: Row) -> None:
+        """One more field is done, or has failed."""
+        self.rows.append(row)
+        write_rows(self.path, self.rows)
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:

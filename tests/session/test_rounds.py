@@ -6,7 +6,7 @@ from live_smlm.core import InputError
 from live_smlm.pipeline.ledger import Tally
 from live_smlm.session import Control, Outcome
 from live_smlm.session.fields import Spot, read_spots
-from live_smlm.session.rounds import Row, Values, summary, visit, write_rows
+from live_smlm.session.rounds import Row, Sheet, Values, summary, visit, write_rows
 from live_smlm.store.record import Finish
 
 
@@ -131,3 +131,15 @@ def test_the_table_has_a_line_for_each_field(tmp_path: Path) -> None:
     lines = (tmp_path / "fields.csv").read_text().splitlines()
     assert lines[0].startswith("name,x_um,y_um,finish")
     assert [line.split(",")[0] for line in lines[1:]] == ["a", "b"]
+
+
+def test_the_table_has_what_was_done_before_the_stage_refused(tmp_path: Path) -> None:
+    def go(spot: Spot) -> None:
+        if spot.name == "b":
+            raise InputError("the stage is locked")
+
+    sheet = Sheet(tmp_path / "fields.csv")
+    assert sheet.path.read_text(encoding="utf-8").startswith("name,x_um")
+    with pytest.raises(InputError, match="locked"):
+        visit(SPOTS, go, lambda _: (outcome(Finish.STOPPED, 2.0), {}), Control(), sheet.add)
+    assert [line[:2] for line in sheet.path.read_text(encoding="utf-8").splitlines()[1:]] == ["a,"]
