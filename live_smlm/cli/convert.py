@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from live_smlm.cli.words import Json, tell
-from live_smlm.core import FrameBatch
+from live_smlm.cli.words import Json, TakeDriftOff, tell
+from live_smlm.core import FrameBatch, require
 from live_smlm.sources.movie import Movie
 from live_smlm.sources.recorded import open_movie
 from live_smlm.store.convert import convert as convert_table
@@ -30,13 +30,17 @@ def convert(
     table_format: Annotated[
         str | None, typer.Option("--format", help="Where the ending leaves a choice")
     ] = None,
+    drift: TakeDriftOff = False,
     as_json: Json = False,
 ) -> None:
     """Write a table as another kind of table, or any movie as TIFF."""
     if target.suffix.lower() in _MOVIE_ENDINGS:
+        require(not drift, f"--drift moves molecules, and {target} is a movie; drop it")
         tell({"frames": _movie(source, target), "written": str(target)}, as_json=as_json)
         return
-    count = convert_table(source, target, pixel_size_nm=pixel_nm, table_format=table_format)
+    count = convert_table(
+        source, target, pixel_size_nm=pixel_nm, table_format=table_format, drift=drift
+    )
     tell({"molecules": count, "written": str(target)}, as_json=as_json)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from live_smlm.cli.words import Json, tell
+from live_smlm.cli.words import Json, TakeDriftOff, tell
 from live_smlm.core import F32, Localizations, require
 from live_smlm.core.files import check_place
 from live_smlm.render.accumulator import CpuAccumulator, Drawing, Mode, reach_nm
@@ -23,6 +23,7 @@ from live_smlm.render.marks import length_words, with_colour_bar
 from live_smlm.render.picture import fitting_bar_nm, save, save_tiff, with_scale_bar
 from live_smlm.render.values import chosen, filters
 from live_smlm.render.viewport import Viewport, around, covering
+from live_smlm.store.quality import without_drift
 from live_smlm.store.tables import read_table
 
 _TIFF, _PNG = (".tif", ".tiff"), ".png"
@@ -62,12 +63,13 @@ def render(
     pixel_nm: Annotated[
         float | None, typer.Option("--pixel-nm", help="For tables that count in pixels")
     ] = None,
+    drift: TakeDriftOff = False,
     as_json: Json = False,
 ) -> None:
     """Draw molecules as a picture with its scale."""
     as_tiff = _is_tiff(out)
     looks = _Looks(colour_by, colour_range, colormap, percentile, gamma)
-    molecules = _molecules(locs, pixel_nm, conditions)
+    molecules = _molecules(locs, pixel_nm, conditions, drift=drift)
     drawing = Drawing(mode=mode or usual_mode(molecules), width_nm=width_nm, copies=copies)
     viewport = _viewport(window, pixel, molecules, reach_nm(molecules, drawing))
     picture = CpuAccumulator(viewport, drawing, by=colour_by)
@@ -124,10 +126,14 @@ class _Looks:
         return colour_by_value(image, values, value_range, *self.shown)
 
 
-def _molecules(locs: Path, pixel_nm: float | None, conditions: str) -> Localizations:
+def _molecules(
+    locs: Path, pixel_nm: float | None, conditions: str, *, drift: bool
+) -> Localizations:
     wanted = filters(conditions)
     found = read_table(locs, pixel_size_nm=pixel_nm)
     require(len(found) > 0, f"{locs} holds no molecules; there is nothing to draw")
+    if drift:
+        found = without_drift(locs, found)
     passed = chosen(found, wanted)
     require(
         len(passed) > 0,

@@ -28,6 +28,9 @@ StopRule: TypeAlias = Annotated[
     str | None,
     typer.Option("--stop", help="When it is enough, as 'frc < 30 nm or time > 10 min'"),
 ]
+TakeDriftOff: TypeAlias = Annotated[
+    bool, typer.Option("--drift", help="Of a run: take the sample's drift off, as it was measured")
+]
 Regions: TypeAlias = Annotated[
     str | None,
     typer.Option("--regions", help="Judged apart: 'cell = left,top,right,bottom; …', nm"),

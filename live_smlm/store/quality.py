@@ -18,6 +18,7 @@ from live_smlm.core import (
     DriftCurve,
     History,
     InputError,
+    Localizations,
     drift_curve,
     require,
 )
@@ -92,6 +93,16 @@ def read_quality(folder: Path) -> Judged:
     if quality_path(folder).exists():
         said = _parsed(quality_path(folder))
     return Judged(history=history, drift=_drift(folder, said.pop("drift_nm", None)), said=said)
+
+
+def without_drift(folder: Path, molecules: Localizations) -> Localizations:
+    """A run's molecules with the sample's drift taken off, as far as it became known."""
+    require(
+        quality_path(folder).is_file(),
+        f"{folder} has no curve of drift; give the folder of a run that was judged, "
+        "or drop --drift",
+    )
+    return read_quality(folder).drift.corrected(molecules)
 
 
 def _checkpoint(folder: Path, line: bytes) -> Checkpoint:

@@ -10,8 +10,10 @@ import tifffile
 from vispy.io import read_png
 
 from live_smlm.cli import main
-from live_smlm.core import from_columns
+from live_smlm.core import drift_curve, from_columns
 from live_smlm.render.colour import value_shades
+from live_smlm.store.log import LocalizationLog
+from live_smlm.store.quality import QualityLog
 from live_smlm.store.tables import read_table, write_table
 
 LINE_X = 1003.0, 1203.0
@@ -194,3 +196,19 @@ def test_what_cannot_be_drawn_says_so_in_one_line(
     assert message in line
     assert captured.out == ""
     assert sorted(folder.iterdir()) == before
+
+
+def test_a_run_is_drawn_without_its_drift_where_that_is_asked_for(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    n = 200
+    found = from_columns({"frame": np.arange(n), "x": 500.0 + np.arange(n), "y": np.full(n, 500.0)})
+    with LocalizationLog(tmp_path) as log, QualityLog(tmp_path) as quality:
+        log.append(0, n, np.arange(n), found)
+        quality.latest(drift_curve([0, n - 1], [0.0, n - 1], [0.0, 0.0]), {})
+    out = tmp_path / "picture.png"
+    raw = said(capsys, tmp_path, "--out", out)
+    still = said(capsys, tmp_path, "--out", out, "--drift")
+    assert raw["columns"] - still["columns"] == pytest.approx(n / 10, abs=2)
+    assert main(["render", str(folder / "bare.csv"), "--out", str(out), "--drift"]) == 2
+    assert "drop --drift" in capsys.readouterr().err

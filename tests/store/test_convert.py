@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from live_smlm.core import InputError, from_columns
+from live_smlm.core import InputError, drift_curve, from_columns
 from live_smlm.store.convert import convert
 from live_smlm.store.log import LocalizationLog
+from live_smlm.store.quality import QualityLog
 from live_smlm.store.tables import FORMATS, read_table
 
 FOREIGN = (
@@ -52,3 +53,20 @@ def test_a_target_that_cannot_be_written_is_refused_first(tmp_path: Path) -> Non
         convert(tmp_path / "none.csv", tmp_path / "t.mat")
     with pytest.raises(InputError, match="does not exist; check the name"):
         convert(tmp_path / "none.csv", tmp_path / "t.csv")
+
+
+def test_the_drift_of_a_run_is_taken_off_where_that_is_asked_for(tmp_path: Path) -> None:
+    found = from_columns({"frame": [0, 100], "x": [50.0, 53.0], "y": [70.0, 69.0]})
+    with LocalizationLog(tmp_path) as log:
+        log.append(0, 101, np.arange(101), found)
+    target = tmp_path / "molecules.csv"
+    with pytest.raises(InputError, match="no curve of drift"):
+        convert(tmp_path, target, drift=True)
+    assert not target.exists()
+    with QualityLog(tmp_path) as quality:
+        quality.latest(drift_curve([0, 100], [0.0, 3], [0.0, -1]), {})
+    convert(tmp_path, target)
+    assert read_table(target).x.tolist() == [50, 53]
+    convert(tmp_path, target, drift=True)
+    still = read_table(target)
+    assert (still.x.tolist(), still.y.tolist()) == ([50, 50], [70, 70])
