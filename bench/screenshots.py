@@ -2,12 +2,14 @@
 
     xvfb-run -a -s '-screen 0 1920x1080x24' python bench/screenshots.py --out FOLDER
 
-Two runs with the simulated specimen in Micro-Manager's demo camera: one in depth, and one
-whose background is beyond what the engine was made for. Each picture is refused when it is
-black. On a slow machine take more seconds; the pictures are taken at shares of the time.
+Three runs with the simulated specimen in Micro-Manager's demo camera: one in depth, one
+whose background is beyond what the engine was made for, and one that is to end when it is
+enough, its density kept by the laser. Each picture is refused when it is black. On a slow
+machine take more seconds; the pictures are taken at shares of the time.
 """
 
 import argparse
+import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,6 +30,8 @@ from live_smlm.view.window import Window
 
 _PSF = "astigmatic:sx0_nm=130,sy0_nm=130,gx_nm=250,gy_nm=-250,d_nm=400"
 _PATIENCE_S = 600.0
+_NEAR_S = 8.0
+"""To go, in a picture of a run that is nearly enough."""
 _LEAST_LIGHT = 100
 """Brightest pixel of a picture that is not black."""
 
@@ -100,6 +104,7 @@ def main() -> None:
         _form(camera)
         _depth(camera, Path(folder) / "filaments", given.seconds)
         _alarm(camera, Path(folder) / "bright", given.seconds)
+        _enough(camera, Path(folder) / "enough")
         window.leave_running()
 
 
@@ -171,6 +176,37 @@ def _alarm(camera: Camera, folder: Path, seconds: float) -> None:
     camera.take("alarm")
     window.presenter.link.stop("the pictures are taken")
     camera.until(lambda: not camera.live)
+
+
+def _enough(camera: Camera, folder: Path) -> None:
+    """A run near the end that its rule brings about; then its light."""
+    window = camera.window
+    camera.follow(
+        RunConfig(
+            source="demo:seed=1,density=0.4,exposure_ms=20,size=128x128",
+            engine="gauss-mle",
+            seconds=60.0,
+            stop="frc < 60 nm or time > 40 s",
+            laser="Laser.Voltage:set_point_per_um2=0.25,highest=10",
+            out=str(folder),
+        )
+    )
+    docks = window.panels.docks
+    docks["Enough?"].raise_()
+    camera.until(lambda: _seconds_left(window) < _NEAR_S or not camera.live)
+    camera.take("enough")
+    docks["Laser"].raise_()
+    camera.take("laser")
+    docks["Enough?"].raise_()
+    camera.until(lambda: not camera.live)
+    camera.take("ended")
+
+
+def _seconds_left(window: Window) -> float:
+    """Until the rule holds, as the run expects it."""
+    quality = window.presenter.news.numbers.get("quality") or {}
+    left = (quality.get("left_s") or {}).get("value")
+    return math.inf if left is None else float(left)
 
 
 if __name__ == "__main__":

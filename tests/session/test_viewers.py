@@ -258,6 +258,10 @@ def test_a_run_without_a_screen_is_watched_pictured_and_stopped_from_a_script(
         assert (watched["kind"], watched["run"]) == ("state", "run")
         assert main(["watch", watched["desk"], "--stop", "by its address"]) == 2
         assert "only with the run's folder" in capsys.readouterr().err
+        assert main(["watch", str(folder), "--order", "hold"]) == 2
+        assert "overrules a stop rule, and this run has none" in capsys.readouterr().err
+        assert main(["watch", str(folder), "--order", "hold", "--laser", "hold"]) == 2
+        assert "order and laser cannot be said at once" in capsys.readouterr().err
         assert main(["watch", str(folder), "--stop", "from a script"]) == 0
         output, errors = run.communicate(timeout=60)
     answer = json.loads(output)

@@ -18,6 +18,7 @@ from live_smlm.cli import main
 from live_smlm.cli.view import COMMAND
 from live_smlm.store.record import read_run
 from live_smlm.testing.browser import Browser, browser, pixels
+from live_smlm.testing.told_quality import QUALITY
 from live_smlm.testing.told_run import ToldRun, lines
 from live_smlm.transport.viewing import Event
 from live_smlm.view.web.guest import Guard
@@ -123,7 +124,8 @@ def test_alarms_stand_out_and_a_server_that_has_gone_is_told() -> None:
     told = ToldRun()
     alarm = {"name": "width", "value": 1.3, "low": 0.9, "high": 1.1, "cure": "refocus"}
     series = {"frame": [60, 120, 180, 240], "photons": [900.0, None, 800.0, 700.0]}
-    told.state(trust={"verdict": "alarm", "alarms": [alarm], "shadow": ""}, series=series, lost=3)
+    trust = {"verdict": "alarm", "alarms": [alarm], "shadow": ""}
+    told.state(trust=trust, series=series, lost=3, quality=QUALITY)
     told.say(lambda sink: sink.event(Event("alarm", "<b>width</b> is 1.3")))
     told.molecules(lines(200.0))
     with browser() as page:
@@ -134,7 +136,14 @@ def test_alarms_stand_out_and_a_server_that_has_gone_is_told() -> None:
             assert words.endswith("width is 1.3, allowed at least 0.9 and at most 1.1: refocus")
             assert page.tell("$('events').textContent").endswith("alarm: <b>width</b> is 1.3")
             assert page.tell("document.querySelectorAll('.chart polyline').length") == 2  # a gap
-            assert page.tell("$('stop').hidden && $('abort').hidden")
+            assert page.tell("$('stop').hidden && $('abort').hidden && $('orders').hidden")
+            assert page.tell("$('verdict').textContent + ', ' + $('more').textContent") == (
+                "Going on, enough in about 16 s (10 s to 20 s)"
+            )
+            first = page.tell("document.querySelector('.target').textContent")
+            assert first.startswith("frc < 60 nm0 of 3 checks71.2 nm68.4 nm to 74.9 nmgoal in 16 s")
+            assert page.tell("document.querySelectorAll('.target .bar').length") == 2
+            assert page.tell("$('drift').textContent") == "drift x -31 ± 1, y +12 ± 1 nm"
             automatic = page.tell("shown.about.contrast[1]")
             page.tell("$('contrast').focus()")
             for key in "0 to 7":
@@ -157,6 +166,28 @@ def test_alarms_stand_out_and_a_server_that_has_gone_is_told() -> None:
             assert 200 + second - first == pytest.approx(200, abs=2)
             assert 250 + first == pytest.approx(300, abs=2)
         page.until("$('phase').textContent === '● no word'")
+        _orders_are_passed_on(page)
+
+
+def _orders_are_passed_on(page: Browser) -> None:
+    """From a page with the token."""
+    rule = ToldRun()
+    rule.state(quality=QUALITY)
+    with serving(rule.join, "a-run", "127.0.0.1", 0, Guard("0123456789abcdef")) as server:
+        page.open(server.url)
+        page.until("document.querySelector('#orders')?.hidden === false")
+        page.click("#hold")
+        page.click("[data-order='extend 500 frames']")
+        rule.state(quality=QUALITY | {"held": True, "kind": "on hold"})
+        page.until("$('hold').dataset.order === 'release'")
+        assert page.tell("$('verdict').textContent") == "On hold"
+        page.click("#hold")
+        deadline = time.monotonic() + PATIENCE_S
+        while len(rule.asked) < 3:
+            assert time.monotonic() < deadline, rule.asked
+            time.sleep(0.02)
+    words = ["hold", "extend 500 frames", "release"]
+    assert rule.asked == [("order", word) for word in words]
 
 
 def test_a_killed_server_harms_nothing_and_another_shows_all(tmp_path: Path) -> None:

@@ -31,12 +31,12 @@ def served(run: ToldRun, token: str = TOKEN) -> Iterator[Server]:
 
 
 def asked(
-    server: Server, path: str, method: str = "GET", **headers: str
+    server: Server, path: str, method: str = "GET", words: str = "", **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
     try:
         said = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, headers=said)
+        connection.request(method, path, words.encode() or None, headers=said)
         answer = connection.getresponse()
         return answer.status, dict(answer.headers), answer.read()
     finally:
@@ -171,11 +171,14 @@ def test_the_token_alone_stops_a_run() -> None:
         assert run.asked == []
         assert asked(server, "/stop", "POST", X_Token=TOKEN)[0] == 200
         assert asked(server, "/abort", "POST", X_Token=TOKEN)[0] == 200
+        assert asked(server, "/order", "POST", "hold", X_Token=TOKEN[:-1])[0] == 403
+        assert asked(server, "/order", "POST", "extend 1 min", X_Token=TOKEN)[0] == 200
         run.refusal = "the run is over"
         status, _, words = asked(server, "/stop", "POST", X_Token=TOKEN)
         assert (status, words) == (409, b"the run is over\n")
         assert server.url.endswith(f"/#{TOKEN}")
-    assert [what for what, _ in run.asked] == ["stop", "abort", "stop"]
+    assert [what for what, _ in run.asked] == ["stop", "abort", "order", "stop"]
+    assert run.asked[2] == ("order", "extend 1 min")
     with served(ToldRun(), token="") as server:
         assert asked(server, "/stop", "POST", X_Token="")[0] == 403
         assert "#" not in server.url

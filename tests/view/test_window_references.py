@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from live_smlm.core import AnyArray
+from live_smlm.core import AnyArray, drift_curve
 from live_smlm.render import png
 from live_smlm.testing.browser import pixels
 from live_smlm.testing.screen import Hands, light, opened, seen, spend, wait_for
+from live_smlm.testing.told_quality import LASER, QUALITY
 from live_smlm.testing.told_run import ToldRun, lines
 from live_smlm.transport.viewing import Event
 from live_smlm.view.taste import Taste
@@ -35,7 +36,7 @@ SMALLER = 4
 MOST_RMS = 4.0
 """Of 255."""
 MOST_BYTES = 60_000
-PANELS = {"looks": slice(0, 63), "picture": slice(63, 263), "charts": slice(263, 341)}
+PANELS = {"looks": slice(0, 63), "picture": slice(63, 254), "beside": slice(254, 341)}
 """Columns of a small picture: each is compared by itself."""
 SERIES = {
     "frame": [100.0 * n for n in range(1, 11)],
@@ -70,7 +71,9 @@ def shown(app: "QApplication") -> Iterator["Window"]:
     """A window on a run that is always the same."""
     run = ToldRun()
     run.molecules(lines(1200, at_nm=5000))
-    run.state(series=SERIES, trust={"verdict": "alarm", "alarms": [ALARM], "shadow": ""})
+    trust = {"verdict": "alarm", "alarms": [ALARM], "shadow": ""}
+    run.state(series=SERIES, trust=trust, quality=QUALITY, laser=LASER)
+    run.drift(drift_curve([0, 500, 1000], [0, -20, -30], [0, 4, 12]))
     run.say(lambda sink: sink.event(Event("alarm", "width is 1.15", 1e9)))
     run.frame(7, lines(2000, count=12))
     with opened(app, lambda _where: run.join) as window:
@@ -91,6 +94,7 @@ def view_of(app: "QApplication", window: "Window", name: str) -> AnyArray:
             near is not None
             and near.complete
             and (near.look, near.viewport) == window.presenter.wanted
+            and not window.presenter.redrawing
             and window.presenter.hand is not None
             and window.presenter.hand.pointer is None
         )
