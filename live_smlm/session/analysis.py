@@ -125,9 +125,10 @@ class Analysis:
                 values = {name: value for name, value in values.items() if name not in _SCATTER}
             point = replace(seen.checkpoint, values=values)
             seen = self.looks[name] = replace(seen, checkpoint=point)
-            history = self.histories[name]
-            if not history or seen.checkpoint.frame > history[-1].frame:
-                self.histories[name] = (*history, seen.checkpoint)
+            before = self.histories[name]
+            if before and before[-1].frame >= point.frame:  # the same frames, judged anew
+                before = before[:-1]
+            self.histories[name] = (*before, point)
         return self.looks[FIELD]
 
     def alarms(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,10 @@ from live_smlm.pipeline.collector import Watcher
 from live_smlm.pipeline.dispatcher import Overload
 from live_smlm.pipeline.outcomes import Event, Localized
 from live_smlm.session import doors
-from live_smlm.session.analyst import Analyst, analyst_of
+from live_smlm.session.analyst import Analyst
 from live_smlm.session.check import check
 from live_smlm.session.device import told
-from live_smlm.session.judging import Judging
+from live_smlm.session.judging import Judging, analyst_of
 from live_smlm.session.laser import laser_control
 from live_smlm.session.light import Lit
 from live_smlm.session.plan import Control, Outcome, RunPlan
@@ -108,7 +108,10 @@ class _Keeper:
         if self.snapshot is not None and (why := self.snapshot.finish()) is not None:
             self.scribe.event(Event("snapshot failed", why))
         self.scribe.event(Event(outcome.finish.value, outcome.reason))
-        self.scribe.record.end(outcome.finish, outcome.reason, progress_of(outcome))
+        progress = progress_of(outcome)
+        if self.analyst is not None:
+            progress = replace(progress, quality=self.analyst.verdict())
+        self.scribe.record.end(outcome.finish, outcome.reason, progress)
 
 
 def run_into(

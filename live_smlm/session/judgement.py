@@ -61,6 +61,14 @@ def lasting(said: Mapping[str, Any], seen: Assessment) -> dict[str, Any]:
     return kept | ({} if seen.frc is None else {"ring": _ring(seen.frc)})
 
 
+def verdict(said: Mapping[str, Any]) -> dict[str, Any]:
+    """The last word, as the record of the run takes it; empty where there was none."""
+    names = ("frame", "seconds", "values", "rule", "kind", "alarms")
+    kept = {name: said[name] for name in names if name in said}
+    decision = said.get("decision")
+    return kept | ({} if decision is None else {"because": decision["because"]})
+
+
 def kind_of(rule: StopState, decision: Decision) -> str:
     """What a decision comes to, in a word; a change of it is news."""
     if rule.stopped:

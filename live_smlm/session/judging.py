@@ -4,12 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from live_smlm.config import RunConfig
-from live_smlm.core import InputError
+from live_smlm.core import FrameSource, InputError, Stage
+from live_smlm.feedback import rules
 from live_smlm.feedback.rules import StopSettings, stop_settings
 from live_smlm.feedback.rules_words import All, Either, EveryRoi, Limit, Rule
-from live_smlm.session.analysis import Aims
-from live_smlm.session.recentre import Axes, read_axes
+from live_smlm.pipeline.desk import Archive
+from live_smlm.session.analysis import Aims, Analysis, prepare
+from live_smlm.session.analyst import Analyst
+from live_smlm.session.plan import Control
+from live_smlm.session.recentre import Axes, Recentre, read_axes
 from live_smlm.session.regions import read_regions
+from live_smlm.store.quality import QualityLog
 
 _RESOLUTIONS = frozenset({"frc_nm", "frc_halfbit_nm", "resolution_nm", "nyquist_nm"})
 
@@ -51,6 +56,31 @@ def judging_of(run: RunConfig) -> Judging | None:
         recentre_nm=run.recentre_nm,
         axes=read_axes(run.stage_axes),
     )
+
+
+def analyst_of(
+    judging: Judging,
+    source: FrameSource,
+    archive: Archive,
+    log: QualityLog,
+    control: Control,
+    *,
+    alone: bool,
+) -> Analyst:
+    """The judge of a run that is to begin; `alone`: its engine looks at each frame alone."""
+    info = source.info
+    recentre = None
+    if judging.recentre_nm is not None:
+        if not isinstance(source, Stage):
+            raise InputError(
+                f"recentre_nm is {judging.recentre_nm:g}, but {info.name} has no stage"
+            )
+        source.position()  # refused where there is none
+        recentre = Recentre(source, judging.recentre_nm, judging.axes)
+    prepare(info.camera)
+    analysis = Analysis(info.camera, info.frame_interval_s, judging.aims, alone)
+    rule = None if judging.stop is None else rules.start(judging.stop)
+    return Analyst(archive, analysis, control, log, rule=rule, recentre=recentre)
 
 
 def _resolutions(rule: Rule) -> Iterator[float]:

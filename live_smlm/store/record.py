@@ -85,6 +85,8 @@ class Progress:
     shed: tuple[tuple[int, int], ...] = ()
     trust: Mapping[str, Any] = field(default_factory=dict)
     """Whether the engine may be believed: verdict, alarms and the numbers behind them."""
+    quality: Mapping[str, Any] = field(default_factory=dict)
+    """How good the picture had become, and what the stop rule said to that."""
 
 
 class RunRecord:
@@ -153,6 +155,7 @@ class RunRecord:
             "latency_ms": {key: so_far.latency_ms.get(key) for key in ("p50", "p99")},
             "rate_mpx_s": so_far.rate_mpx_s,
             "trust": so_far.trust,
+            "quality": so_far.quality,
             "engine": about.engine,
             "device": about.device,
             "source": about.source,

@@ -1,7 +1,7 @@
 import json
 import time
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from live_smlm.session.folder import run_into
 from live_smlm.session.judging import Judging, judging_of
 from live_smlm.session.regions import read_regions
 from live_smlm.session.sources import opened
+from live_smlm.store.info import describe_run
 from live_smlm.store.log import LocalizationLog
 from live_smlm.store.quality import QualityLog, read_quality
 from live_smlm.store.record import Finish, read_events
@@ -233,7 +234,12 @@ def test_a_run_ends_when_its_rule_says_so(tmp_path: Path) -> None:
     assert 300 < outcome.tally.captured < 5000
     assert outcome.tally.localized == outcome.tally.captured
     assert "enough" in [event["what"] for event in read_events(tmp_path / "run")]
-    assert read_quality(tmp_path / "run").history[-1].frame == outcome.tally.captured
+    last = read_quality(tmp_path / "run").history[-1]
+    assert last.frame == outcome.tally.captured
+    verdict = describe_run(tmp_path / "run")["quality"]
+    assert verdict["values"]["molecules"] == last.values["molecules"] == outcome.molecules
+    assert (verdict["rule"], verdict["kind"]) == ("frames > 300 and molecules > 100", "stop")
+    assert verdict["because"].startswith("frames > 300: ")
 
 
 def test_what_a_run_is_judged_by_is_said_in_its_configuration() -> None:
@@ -269,3 +275,94 @@ def test_regions_have_names_or_numbers() -> None:
     assert list(regions) == ["a cell", "roi 2"]
     assert regions["a cell"].bounds_nm == (10, 0, 200, 100)
     assert regions["roi 2"].area_nm2 == pytest.approx(1250)
+
+
+def test_what_is_counted_is_judged_between_looks_too(tmp_path: Path) -> None:
+    with Judged(tmp_path, "molecules > 1500 or frc < 1 nm", least_frames=0) as run:
+        run.after(100)
+        assert run.told == [("decision", "going on: the rule does not hold yet")]
+        run.analyst._next_s = time.monotonic() + 1000
+        run.log.append(100, 100, np.arange(100, 200), found(100, 100))
+        run.analyst._turn()
+        assert run.control.reason == "enough: molecules > 1500: 2000"
+    assert [what for what, _ in run.told] == ["decision", "decision", "enough"]
+
+
+def test_time_ends_a_run_in_which_nothing_is_localized(tmp_path: Path) -> None:
+    with Judged(tmp_path, "time > 30 s") as run:
+        run.frames = 3100  # of which none came
+        run.analyst._turn()
+        assert run.control.reason == "enough: time > 30 s: 31"
+
+
+@pytest.mark.parametrize("rule", ["time > 20 s or frc < 1 nm", "molecules > 500"])
+def test_a_rule_that_cannot_be_measured_any_more_is_an_alarm_and_counts_on(
+    tmp_path: Path, rule: str
+) -> None:
+    with Judged(tmp_path, rule) as run:
+        run.analyst.analysis._places = None  # type: ignore[assignment] # what cannot be judged
+        run.log.append(0, 100, np.arange(100), found(0, 100))
+        run.frames = 2100
+        with run.analyst.working():
+            deadline = time.monotonic() + 20
+            while not run.control.stopping and time.monotonic() < deadline:
+                time.sleep(0.01)
+    assert run.control.stopping
+    assert [what for what, _ in run.told[:2]] == ["judgement failed", "alarm"]
+    assert rule in run.told[1][1]
+
+
+def test_an_operators_stop_waits_for_no_judgement(tmp_path: Path) -> None:
+    with Judged(tmp_path) as run:
+        run.analyst.order("stop")
+        assert run.control.reason == "enough: the operator said stop"
+
+
+def test_looks_do_not_wait_for_what_judging_anew_has_cost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Judged(tmp_path) as run:
+        run.analyst.analysis.aims = Aims()
+        run.after(100)
+        run.analyst.analysis._judged = -1
+        assert run.analyst.analysis.stale
+        worked, redo = [0.0], Analysis.anew
+
+        def dear(analysis: Analysis, *given: Any) -> None:
+            worked[0] += 1000.0
+            redo(analysis, *given)
+
+        monkeypatch.setattr(Analysis, "anew", dear)
+        monkeypatch.setattr(time, "thread_time", lambda: worked[0])
+        run.turned()
+        assert worked == [1000.0]
+        assert run.analyst._next_s < time.monotonic() + 10
+        assert run.analyst._redo_s > time.monotonic() + 10_000
+
+
+def test_the_last_word_is_by_all_molecules(tmp_path: Path) -> None:
+    with Judged(tmp_path, "molecules > 1500", least_frames=0) as run:
+        run.after(100)
+        run.log.append(100, 100, np.arange(100, 200), found(100, 100))
+        run.analyst._read()
+        run.analyst._finish()
+        assert not run.control.stopping
+    decision = read_quality(tmp_path).said["decision"]
+    assert decision["fulfilled"]
+    assert not decision["stops"]
+    assert run.told[-1] == ("decision", "enough: molecules > 1500: 2000")
+
+
+def test_a_full_disk_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with Judged(tmp_path) as run:
+        run.after(10)
+        with monkeypatch.context() as patched:
+            patched.setattr(QualityLog, "append", full)
+            run.after(10)
+            run.after(10)
+        run.after(10)
+    assert [what for what, _ in run.told] == ["judgement not kept"]
+    assert read_quality(tmp_path).history[-1].frame == 40
