@@ -10,6 +10,9 @@ shape, so that clusters, rings and lines are not taken for them). The excess is 
 share that falls with the lag; among pairs of a lag, those of one molecule lie as far apart
 as their errors let them, with a factor for what errors claim too little and drift leaves.
 
+A molecule that comes on within reach of one that just went off is linked with it, and lost:
+how often, at most, follows from the pairs by chance. That is part of the error.
+
 Two counts follow. One takes the pairs of a blink as independent of each other: right where
 it has one, too many returns where it has several. The other takes the returns of a
 molecule as geometrically distributed (it bleaches with the same chance each time): B blinks
@@ -34,6 +37,8 @@ _FARTHEST = 10.0
 """Squared distance of a pair over the variance of one coordinate of it, at most."""
 _LEAST = 0.04
 """Excess over pairs by chance, below which it is none: rates differ, drift blurs."""
+_SURE = 3.0
+"""Standard errors of an excess over pairs by chance, below which it is none."""
 _EDGES = np.unique(np.round(2 ** np.arange(0, 40, 0.5)).astype(np.int64))
 """Lags in frames, in half octaves."""
 _TELLING = 1.0
@@ -54,6 +59,8 @@ class Appearances:
     """Chance of each blink to be of a molecule that was seen before."""
     molecules: float
     """Blinks less those that are returns."""
+    lost: float
+    """Beside them, at most: taken for a neighbour that had just gone off."""
     error: float
     """Standard error of that number."""
     lag: I64
@@ -67,8 +74,11 @@ class Appearances:
         return len(self.again) / self.molecules if self.molecules > 0 else math.inf
 
 
-def appearances(place: F32, sigma: F32, frame: I64) -> Appearances:
-    """Of blinks at (y, x), with their errors, that began in these frames."""
+def appearances(place: F32, sigma: F32, frame: I64, blind_frames: int = 0) -> Appearances:
+    """Of blinks at (y, x), with their errors, that began in these frames.
+
+    So many frames long a molecule that comes on beside one that went off is taken for it.
+    """
     order = np.argsort(place[:, 1], kind="stable")
     y, x, variance, began = place[order, 0], place[order, 1], sigma[order] ** 2, frame[order]
     lag = _EDGES[: int(np.searchsorted(_EDGES, np.ptp(frame) if len(frame) else 0, "right")) + 1]
@@ -82,12 +92,13 @@ def appearances(place: F32, sigma: F32, frame: I64) -> Appearances:
     blinks, pairs = float(len(frame)), float(np.sum(excess * expected))
     least = max(float(alone.sum()), 1.0)
     most = blinks**2 / max(blinks + pairs, 1.0)
-    molecules = (least + most) / 2
+    counted = (least + most) / 2
+    lost = min(float(expected[lag[1:] <= blind_frames + 1].sum()), counted / 2)
     again = np.empty(len(frame), np.float32)
-    again[order] = 1 - _scaled(alone, molecules)
+    again[order] = 1 - _scaled(alone, counted)
     unsure, doubt = float(np.sum(again * (1 - again))), level * float(expected[excess > 0].sum())
-    error = math.hypot(math.sqrt(unsure), min(doubt, molecules), (most - least) / 2)
-    return Appearances(again, molecules, error, lag, excess)
+    error = math.hypot(math.sqrt(unsure), min(doubt, counted), (most - least) / 2, lost)
+    return Appearances(again, counted, lost, error, lag, excess)
 
 
 def _by_chance(frame: I64, lag: I64) -> F64:
@@ -107,8 +118,11 @@ def _excess(seen: F64, chance: F64) -> tuple[F64, F64, float]:
     known = float(seen[late].sum())
     expected = np.maximum((known + 0.5) * chance / chance[late].sum(), 1e-12)
     ratio = isotonic_regression(seen / expected, weights=expected, increasing=False).x
-    excess = np.where(~late & (ratio > 1 + _LEAST), ratio - 1, 0.0)
-    return excess, expected, 1 / math.sqrt(known + 1)
+    level = 1 / math.sqrt(known + 1)
+    _, block = np.unique(ratio, return_inverse=True)
+    doubt = np.hypot(1 / np.sqrt(np.bincount(block, expected)[block]), level)
+    told = ~late & (ratio > 1 + np.maximum(_LEAST, _SURE * doubt))
+    return np.where(told, ratio - 1, 0.0), expected, level
 
 
 def _alike(seen: F64, excess: F64, expected: F64) -> F64:

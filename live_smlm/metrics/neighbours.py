@@ -33,6 +33,8 @@ PATCH_NM = 4000.0
 _FEWEST = 300
 _HALVED = 3
 """So often the molecules are, at most."""
+_LOWEST = 0.25
+"""Quantile that is taken for the median, where many are missed."""
 _ASKED = 5000
 """Molecules whose neighbours are looked for, at most: the others would tell no more."""
 _LONE = 5.0
@@ -105,21 +107,24 @@ def fold(
     return replace(blinks, place=place, sigma=sigma, frame=frame, halvings=halvings)
 
 
-def measure(blinks: Blinks, seed: int = 0, *, again: F32 | None = None) -> Neighbours | None:
+def measure(
+    blinks: Blinks, seed: int = 0, *, again: F32 | None = None, missed: float = 0.0
+) -> Neighbours | None:
     """What the blinks kept tell; None where they are too few, or all in one place.
 
-    `again` is the chance of each to be a molecule's that was seen before.
+    `again` is the chance of each to be a molecule's that was seen before, `missed` the share
+    of molecules that are not among them since they lie near others: the nearest neighbours.
     """
     rng = np.random.default_rng(seed)
     place = blinks.place
     if again is not None:
         place = place[rng.random(len(place), np.float32) >= again]
-    n = len(place)
-    if n < _FEWEST:
+    if len(place) < _FEWEST:
         return None
-    place = rng.permutation(place)
+    place = rng.permutation(_together(place))
+    n = len(place)
     parts = 2 ** np.arange(_HALVED + 1)
-    distances = np.array([_median_nm(np.array_split(place, k)) for k in parts.tolist()])
+    distances = np.array([_median_nm(np.array_split(place, k), missed / k) for k in parts.tolist()])
     if not distances.min() > 0:
         return None
     slope, error = _slope(np.log(parts), np.log(distances), n)
@@ -141,16 +146,25 @@ def overall_nm(precision_nm: float, nyquist_nm: float) -> float:
     return math.hypot(math.sqrt(8 * math.log(2)) * precision_nm, nyquist_nm)
 
 
-def _median_nm(parts: Sequence[F32]) -> float:
-    """Of the distances within all parts, without the lone ones."""
+def _together(place: F32) -> F32:
+    """Without the lone ones."""
+    distance = _tree(place).query(place, 2)[0][:, 1]
+    return np.asarray(place[distance <= _LONE * np.median(distance)])
+
+
+def _median_nm(parts: Sequence[F32], missed: float) -> float:
+    """Of the distances within all parts, and of those missed, which would be shorter."""
     found, asked = [], 0
     for part in parts:
         if asked < _ASKED:
-            tree = KDTree(part, balanced_tree=False, compact_nodes=False)
-            found.append(tree.query(part[: _ASKED - asked], 2)[0])
+            found.append(_tree(part).query(part[: _ASKED - asked], 2)[0][:, 1])
             asked += len(part)
-    distances = np.concatenate([one[:, 1] for one in found])
-    return float(np.median(distances[distances <= _LONE * np.median(distances)]))
+    middle = max((0.5 - missed) / (1 - missed), _LOWEST)
+    return float(np.quantile(np.concatenate(found), middle))
+
+
+def _tree(place: F32) -> KDTree:
+    return KDTree(place, balanced_tree=False, compact_nodes=False)
 
 
 def _slope(x: F64, y: F64, n: int) -> tuple[float, float]:

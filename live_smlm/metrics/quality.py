@@ -190,14 +190,15 @@ def assess(quality: Quality) -> Assessment:
 
 
 def _look(running: Running) -> Assessment:
-    blinks = running.blinks
-    seen = appearances.appearances(blinks.place, blinks.sigma, blinks.frame)
+    blinks, blind = running.blinks, running.links.dark_frames + 1
+    seen = appearances.appearances(blinks.place, blinks.sigma, blinks.frame, blind)
+    missed = seen.lost / max(seen.molecules, 1.0)
     return Assessment(
         checkpoint=Checkpoint(0, 0.0, {}),
         nena=nena.fit(running.pairs),
         frc=frc.correlate(running.halves),
         appearances=seen,
-        neighbours=neighbours.measure(blinks, again=seen.again),
+        neighbours=neighbours.measure(blinks, again=seen.again, missed=missed),
         completeness=completeness.estimate(running.cells),
         pool=pool.fit(running.growth),
         growth=running.growth,
