@@ -2,10 +2,10 @@
 
     xvfb-run -a -s '-screen 0 1920x1080x24' python bench/screenshots.py --out FOLDER
 
-Three runs with the simulated specimen in Micro-Manager's demo camera: one in depth, one
-whose background is beyond what the engine was made for, and one that is to end when it is
-enough, its density kept by the laser. Each picture is refused when it is black. On a slow
-machine take more seconds; the pictures are taken at shares of the time.
+Four runs with the simulated specimen in Micro-Manager's demo camera: one in depth, one
+whose background is beyond what the engine was made for, one that is to end when it is
+enough, and one whose density is kept by the laser. Each picture is refused when it is
+black. On a slow machine take more seconds; the pictures are taken at shares of the time.
 """
 
 import argparse
@@ -105,6 +105,7 @@ def main() -> None:
         _depth(camera, Path(folder) / "filaments", given.seconds)
         _alarm(camera, Path(folder) / "bright", given.seconds)
         _enough(camera, Path(folder) / "enough")
+        _laser(camera, Path(folder) / "laser")
         window.leave_running()
 
 
@@ -179,27 +180,38 @@ def _alarm(camera: Camera, folder: Path, seconds: float) -> None:
 
 
 def _enough(camera: Camera, folder: Path) -> None:
-    """A run near the end that its rule brings about; then its light."""
+    """A run near the end that its rule brings about."""
     window = camera.window
-    camera.follow(
-        RunConfig(
-            source="demo:seed=1,density=0.4,exposure_ms=20,size=128x128",
-            engine="gauss-mle",
-            seconds=60.0,
-            stop="frc < 60 nm or time > 40 s",
-            laser="Laser.Voltage:set_point_per_um2=0.25,highest=10",
-            out=str(folder),
-        )
+    config = RunConfig(
+        source="demo:seed=1,density=0.4,exposure_ms=20,size=128x128",
+        engine="gauss-mle",
+        seconds=60.0,
+        stop="frc < 60 nm or time > 40 s",
+        out=str(folder),
     )
-    docks = window.panels.docks
-    docks["Enough?"].raise_()
+    camera.follow(config)
+    window.panels.docks["Enough?"].raise_()
     camera.until(lambda: _seconds_left(window) < _NEAR_S or not camera.live)
     camera.take("enough")
-    docks["Laser"].raise_()
-    camera.take("laser")
-    docks["Enough?"].raise_()
     camera.until(lambda: not camera.live)
     camera.take("ended")
+
+
+def _laser(camera: Camera, folder: Path) -> None:
+    """The light that keeps a density of molecules."""
+    window = camera.window
+    config = RunConfig(
+        source="demo:seed=1,density=0.4,exposure_ms=20,size=128x128",
+        engine="gauss-mle",
+        seconds=15.0,
+        laser="Laser.Voltage:set_point_per_um2=0.25,highest=10",
+        out=str(folder),
+    )
+    camera.follow(config)
+    camera.until(lambda: camera.elapsed_s > 10 or not camera.live)
+    window.panels.docks["Laser"].raise_()
+    camera.take("laser")
+    camera.until(lambda: not camera.live)
 
 
 def _seconds_left(window: Window) -> float:

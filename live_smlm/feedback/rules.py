@@ -92,7 +92,7 @@ class Judged:
             return f"{self.condition}: {self.why}"
         where = f" in {self.region}" if self.region else ""
         interval = "" if self.low is None else f" ({self.low:.4g} to {self.high:.4g})"
-        row = "" if self.needed == 1 else f", {self.row} of {self.needed} checks"
+        row = "" if self.needed == 1 else f", {min(self.row, self.needed)} of {self.needed} checks"
         return f"{self.condition}{where}: {self.value:.6g}{interval}{row}"
 
 

@@ -109,12 +109,16 @@ def drift_words(news: News) -> str:
         return "drift is not known"
     errors = drift.get("error_nm") or (None, None, None)
     said = [
-        f"{name} {drift[name]:+.0f}{'' if not error else f' ± {error:.1g}'}"
+        f"{name} {round(drift[name]):+d}{'' if not error else f' ± {_error(error)}'}"
         for name, error in zip(("x", "y", "z"), errors, strict=False)
         if drift.get(name) is not None and (drift[name] or error)
     ]
     lost = "; the sample is lost at the moment" if drift.get("lost") else ""
     return f"drift {', '.join(said)} nm{lost}" if said else f"no drift{lost}"
+
+
+def _error(nm: float) -> str:
+    return f"{nm:.1f}" if nm < 10 else f"{nm:.0f}"
 
 
 def rule_words(news: News) -> str:

@@ -116,7 +116,7 @@ def test_a_gain_is_told_in_its_own_unit() -> None:
 
 
 def test_drift_is_told_with_its_error_or_as_unknown() -> None:
-    assert enough.drift_words(of(QUALITY)) == "drift x -31 ± 1, y +12 ± 1 nm"
+    assert enough.drift_words(of(QUALITY)) == "drift x -31 ± 1.2, y +12 ± 1.4 nm"
     assert enough.drift_words(of(QUALITY | {"drift": {}})) == "drift is not known"
     lost = QUALITY | {"drift": QUALITY["drift"] | {"lost": True}}
     assert enough.drift_words(of(lost)).endswith("the sample is lost at the moment")

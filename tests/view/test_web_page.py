@@ -143,7 +143,7 @@ def test_alarms_stand_out_and_a_server_that_has_gone_is_told() -> None:
             first = page.tell("document.querySelector('.target').textContent")
             assert first.startswith("frc < 60 nm0 of 3 checks71.2 nm68.4 nm to 74.9 nmgoal in 16 s")
             assert page.tell("document.querySelectorAll('.target .bar').length") == 2
-            assert page.tell("$('drift').textContent") == "drift x -31 ± 1, y +12 ± 1 nm"
+            assert page.tell("$('drift').textContent") == "drift x -31 ± 1.2, y +12 ± 1.4 nm"
             automatic = page.tell("shown.about.contrast[1]")
             page.tell("$('contrast').focus()")
             for key in "0 to 7":
