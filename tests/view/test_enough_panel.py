@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from live_smlm.core import drift_curve
-from live_smlm.session.regions import read_regions
+from live_smlm.session.regions import read_regions, shape_words
 from live_smlm.testing.screen import light, opened, seen, wait_for
 from live_smlm.testing.told_quality import LASER, QUALITY
 from live_smlm.testing.told_run import ToldRun, lines
@@ -147,3 +147,6 @@ def test_a_marked_region_is_judged_apart_and_all_are_dropped_again(
     assert run.asked == [("regions", "; ".join(shapes)), ("regions", ";")]
     assert list(read_regions(run.asked[0][1])) == ["roi 1", "tip", "roi 2"]
     assert read_regions(run.asked[1][1]) == {}
+    read = read_regions(run.asked[0][1])
+    said = "; ".join(f"{name} = {shape_words(region)}" for name, region in read.items())
+    assert read_regions(said) == read
