@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -47,6 +48,8 @@ from live_smlm.store.run_folder import default_folder
 from live_smlm.transport.endpoints import read_keys
 
 EXIT = {Finish.COMPLETED: 0, Finish.STOPPED: 0, Finish.CANCELED: 130, Finish.ERRORED: 1}
+_ONE_PRESS_S = 0.2
+"""Who signals a process and its group, as `timeout` does, signals twice but means it once."""
 
 
 def run(
@@ -209,17 +212,20 @@ def summary(folder: Path, outcome: Outcome) -> dict[str, Any]:
 
 @contextmanager
 def interrupts(control: Control) -> Iterator[None]:
-    """Ctrl-C drains; a second one aborts. Both leave a valid run."""
+    """Ctrl-C drains; a second one aborts, also where the end had come. Both leave a valid run."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
+    first_s: list[float] = []
+
     def pressed(number: int, _frame: object) -> None:
-        name = signal.Signals(number).name
-        if control.stopping:
-            control.abort(f"{name}, twice")
-        else:
+        name, now = signal.Signals(number).name, time.monotonic()
+        if not first_s:
+            first_s.append(now)
             control.stop(name)
+        elif now - first_s[0] > _ONE_PRESS_S:
+            control.abort(f"{name}, twice")
 
     before = {number: signal.signal(number, pressed) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
