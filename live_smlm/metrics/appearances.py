@@ -120,7 +120,8 @@ def _excess(seen: F64, chance: F64) -> tuple[F64, F64, float]:
     ratio = isotonic_regression(seen / expected, weights=expected, increasing=False).x
     level = 1 / math.sqrt(known + 1)
     _, block = np.unique(ratio, return_inverse=True)
-    doubt = np.hypot(1 / np.sqrt(np.bincount(block, expected)[block]), level)
+    whole = np.bincount(block, expected)[block]
+    doubt = np.hypot(np.sqrt(whole + 1) / whole, level)
     told = ~late & (ratio > 1 + np.maximum(_LEAST, _SURE * doubt))
     return np.where(told, ratio - 1, 0.0), expected, level
 

@@ -78,8 +78,7 @@ def test_two_at_one_place_at_any_times_are_two() -> None:
     place = np.repeat(rng.uniform(0, SIDE, (1000, 2)), 2, axis=0).astype(np.float32)
     frame = rng.integers(0, 100_000, 2000)
     some = appearances(place, np.full(2000, SIGMA, np.float32), frame)
-    assert abs(some.molecules - 2000) < 3 * some.error
-    assert some.molecules == pytest.approx(2000, rel=0.1)
+    assert some.molecules == pytest.approx(2000, rel=0.02)
 
 
 def test_errors_that_are_claimed_too_small_are_made_up_for() -> None:
