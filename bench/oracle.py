@@ -4,7 +4,8 @@
 
 Molecules blink over several frames and bleach, each localization is off by its known sigma,
 the sample drifts, some localizations are nothing. The oracle has the truth: no drift, each
-blink known, nothing that is no molecule, several runs of the same sample averaged.
+blink and each molecule known, nothing that is no molecule, several runs of the same sample
+averaged. Each molecule counts once in the true resolution (`molecules`).
 """
 
 import argparse

@@ -4,8 +4,16 @@
     python bench/stopping.py --quick     3 short ones
 
 The chain is that of a run: drift, metrics, forecast, rule. `oracle.py` has the truth; its
-frame is the first from which on the resolution stays below the target: as correlation has
-it, by Nyquist from the blinks, and from the molecules that were seen, each once.
+frame is the first from which on the true resolution stays below the target: without drift,
+without what is no molecule, every molecule that was seen counting once. `--oracle` names
+others: by Nyquist from the blinks, and as correlation has it.
+
+Found, with looks every 25 frames: within 15 % of the oracle's frame in 19 of the acquisitions
+0 to 19, 19 of 20 to 39, 19 of 40 to 59; the earliest 10 % before it, the latest 22 % after.
+The 80 % interval of the forecast at half-time held the truth in 80, 85 and 80 %; that of goals
+0.75 and 1.5 times as far included, in 77, 83 and 75 %. Chosen on 0 to 19 alone: what tells
+returns (`metrics/appearances.py`), spacing (`neighbours.py`) and the forecast's shared
+error; the others were seen once, at the end.
 
 `--json FILE` keeps the figures; `--truth FILE` and `--kept FILE` keep what is true and what
 the chain told, and take it from there the next time.
@@ -41,8 +49,10 @@ from live_smlm.feedback.forecast import forecast
 from live_smlm.session.analysis import Analysis
 from live_smlm.transport.viewing import Span
 
-WORDS = {"resolution": "resolution", "molecules": "resolution", "frc": "frc"}
+WORDS = {"molecules": "resolution", "resolution": "resolution", "frc": "frc"}
 """What the oracle goes by, and the word of the rule."""
+TRUE = "molecules"
+"""The true resolution: every molecule that was seen counts once."""
 UNKNOWN = Interval(math.nan, math.nan, math.nan)
 
 
@@ -173,6 +183,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="3 short acquisitions")
     parser.add_argument("--count", type=int, default=20, help="acquisitions")
     parser.add_argument("--first", type=int, default=0, help="number of the first")
+    parser.add_argument(
+        "--oracle", nargs="+", choices=list(WORDS), default=[TRUE], help="what it goes by"
+    )
     parser.add_argument("--truth", type=Path, help="keep what is true in FILE, or take it from it")
     parser.add_argument("--kept", type=Path, help="the same for the histories")
     parser.add_argument("--json", type=Path, help="keep the figures in FILE")
@@ -190,8 +203,8 @@ def main() -> int:
             histories[case.name] = [asdict(c) for c in told]
             write(given.kept, histories)
         history = tuple(Checkpoint(**told) for told in histories[case.name])
-        verdicts += [judge(case, truths[case.name], history, word) for word in WORDS]
-    for word in WORDS:
+        verdicts += [judge(case, truths[case.name], history, word) for word in given.oracle]
+    for word in given.oracle:
         tell([v for v in verdicts if v.oracle == word])
     write(given.json, [{**asdict(v), "off": v.off} for v in verdicts])
     return 0

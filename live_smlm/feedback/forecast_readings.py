@@ -33,6 +33,8 @@ _BENDS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
 _RISING = Bent(tuple(np.round(np.arange(0.3, 2.55, 0.05), 2).tolist()))
 _FRC_ERROR, _LEAST_ERROR, _SPACING_ERROR, _HITS_ERROR = 0.04, 0.01, 0.02, 0.01
 """Relative: of a correlation's resolution that tells none, and at least; of the others."""
+_SPACING_BIAS = 0.04
+"""Relative: of all spacings of a run alike, as of a sample's own."""
 _TRUST, _TRUST_TOLD = 3.0, 8.0
 
 
@@ -129,7 +131,7 @@ class _Spacing:
             told = _column(history, "nyquist_nm")
             spacing = np.where(np.isfinite(told), told, spacing)
         return Measured(
-            x, np.log(spacing), np.full(len(x), _SPACING_ERROR), _TRUST, fresh=0.7, bias=0.03
+            x, np.log(spacing), np.full(len(x), _SPACING_ERROR), _TRUST, 0.7, _SPACING_BIAS
         )
 
     def log(self, goal: float) -> float:
