@@ -48,7 +48,7 @@ from live_smlm.store.run_folder import default_folder
 from live_smlm.transport.endpoints import read_keys
 
 EXIT = {Finish.COMPLETED: 0, Finish.STOPPED: 0, Finish.CANCELED: 130, Finish.ERRORED: 1}
-_ONE_PRESS_S = 0.2
+_ONE_PRESS_S = 0.05
 """Who signals a process and its group, as `timeout` does, signals twice but means it once."""
 
 

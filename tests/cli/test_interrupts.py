@@ -25,7 +25,7 @@ def test_the_second_press_aborts_and_the_first_never_does(number: int, enough: s
         assert control.stopping
         assert not control.aborting
         assert control.reason == (enough or name)
-        time.sleep(0.25)
+        time.sleep(0.1)
         os.kill(os.getpid(), number)
         assert control.aborting
     assert control.reason == f"{name}, twice"
