@@ -1,12 +1,13 @@
 """How the sample drifts, told while it is acquired: a fold over the molecules as measured.
 
-The run is cut into short blocks. Each is laid on the map of all before it, and a bank
-of filters that have followed the walk so far weighs what was found against what was
-foretold. A block that fits nowhere near is searched for far and wide; when it is found,
+The run is cut into short blocks. The blinks that began in a block are laid on the map of
+all before it, each once; those that went on tell how far the sample moved. A bank of
+filters that have followed the walk so far weighs what was found against what was
+foretold, and takes a sample to lie still until its blinks say otherwise. A block that fits nowhere near is searched for far and wide; when it is found,
 the frame of the jump is where its molecules begin to fit there. Now and then, and at
 the end, all blocks are laid on the map of all the others and the walk is smoothed.
 
-Cost: of a block some molecules are looked at, blocks become longer when there are
+Cost: of a busy sample some tiles are looked at, blocks become longer when there are
 many, and looking back happens at times that grow like powers.
 """
 
@@ -17,12 +18,14 @@ import numpy as np
 from live_smlm.core import F64, STILL, DriftCurve, Localizations, require
 from live_smlm.metrics import fiducials
 from live_smlm.metrics.drift_bank import bank
+from live_smlm.metrics.drift_blinks import Seen, in_tiles, join, linked, reach_nm
 from live_smlm.metrics.drift_block import closed
 from live_smlm.metrics.drift_kept import Kept
 from live_smlm.metrics.drift_knots import Knots
 from live_smlm.metrics.drift_look import look_back
-from live_smlm.metrics.drift_map import Places, blank, join
-from live_smlm.metrics.drift_state import NO_PLACES, NOWHERE, DriftState
+from live_smlm.metrics.drift_map import Places, blank
+from live_smlm.metrics.drift_state import NONE_SEEN, NOWHERE, DriftState
+from live_smlm.metrics.linking import Links
 
 __all__ = ["BLOCK_S", "REVISED_ANYWHERE_NM", "REVISED_NM", "DriftState", "final", "fold", "start"]
 
@@ -38,7 +41,7 @@ _LOOK_GROWTH = 1.4
 _SWEEPS = 3
 REVISED_NM, REVISED_ANYWHERE_NM = 3.0, 20.0
 """Change of the past curve, root mean square or anywhere, that is worth drawing again."""
-_Z_ERROR_NM = 50.0
+_ERROR_NM, _Z_ERROR_NM = 15.0, 50.0
 """Of engines that do not claim one."""
 
 
@@ -80,18 +83,17 @@ def fold(state: DriftState, molecules: Localizations, stop_frame: int) -> DriftS
         seen, markers = fiducials.near(state.fiducials, molecules, _ends_at(state))
         sample = molecules.where(~markers) if len(seen) else molecules
         state = replace(state, seen=(*state.seen, seen))
-        new = _looked_at(state, sample, stop_frame)
-        state = replace(state, pending=(*state.pending, new))
+        state = _looked_at(state, sample, stop_frame)
     if not full:
         return state
-    places = join(list(state.pending)) if state.pending else NO_PLACES
+    places = join(state.pending) if state.pending else NONE_SEEN
     state = replace(state, pending=())
     known = len(state.knots)
     while stop_frame - state.begun >= state.block_frames:
         stop = state.begun + state.block_frames * (1 + state.lost // state.block_frames)
         if stop > stop_frame:
             break
-        within = places.frame < stop
+        within = places.places.frame < stop
         state = closed(state, places.where(within), stop)
         if not state.lost:
             places = places.where(~within)
@@ -114,39 +116,59 @@ def final(state: DriftState, molecules: Localizations | None = None) -> DriftCur
 
     `molecules`: all of the run, where they are at hand; what the fold kept is used otherwise.
     """
-    rest = join(list(state.pending)) if state.pending else NO_PLACES
+    rest = join(state.pending) if state.pending else NONE_SEEN
     if len(rest) and not state.lost:
-        state = closed(state, rest, int(rest.frame.max()) + 1)
+        state = closed(state, rest, int(rest.places.frame.max()) + 1)
     if not len(state.knots):
         return STILL
     if molecules is not None and len(molecules):
         kept = Kept(state.three_d)
         order = np.argsort(molecules.frame, kind="stable")
-        kept.add(_places(molecules.where(order), three_d=state.three_d))
+        places, sure = _places(molecules.where(order), three_d=state.three_d)
+        seen = linked(Links(reach_nm=reach_nm(sure)), places, sure)[1]
+        kept.add(_each_once(seen, state.knots.column("first")))
         state = replace(state, kept=kept)
     look_back(state.map, state.knots, state.kept, sweeps=_SWEEPS)
     return state.knots.curve()
 
 
-def _looked_at(state: DriftState, molecules: Localizations, stop_frame: int) -> Places:
-    """Those that there is time for."""
+def _looked_at(state: DriftState, molecules: Localizations, stop_frame: int) -> DriftState:
+    """With those that there is time for."""
     frames = max(stop_frame - int(molecules.frame.min(initial=stop_frame)), 1)
     per_block = len(molecules) * state.block_frames / frames
-    stride = max(1, round(per_block / _MOST_LOOKED_AT))
-    return _places(molecules.where(slice(None, None, stride)), three_d=state.three_d)
+    if per_block > _MOST_LOOKED_AT:
+        share = 2.0 ** -np.ceil(np.log2(per_block / _MOST_LOOKED_AT))
+        molecules = molecules.where(in_tiles(molecules, _ends_at(state), share))
+    places, sure = _places(molecules, three_d=state.three_d)
+    if not len(places):
+        return state
+    links = state.links or Links(reach_nm=reach_nm(sure))
+    links, seen = linked(links, places, sure)
+    return replace(state, links=links, pending=(*state.pending, seen))
 
 
-def _places(molecules: Localizations, *, three_d: bool) -> Places:
+def _each_once(seen: Seen, first: F64) -> Places:
+    """Blinks in the block in which they began; `first`: of each block, its first frame."""
+    block = np.searchsorted(first, seen.places.frame, side="right")
+    began = np.searchsorted(first, seen.began, side="right")
+    return seen.where(block == began).once(0)
+
+
+def _places(molecules: Localizations, *, three_d: bool) -> tuple[Places, F64]:
+    """Those that can be used, and one over the variance of their x and y."""
     frame, x, y = (c.astype(np.float64) for c in (molecules.frame, molecules.x, molecules.y))
+    good = np.isfinite(x) & np.isfinite(y)
+    sigma = molecules.sigma_x
+    error = np.full(len(x), _ERROR_NM) if sigma is None else sigma.astype(np.float64)
+    good &= error > 0
+    sure = 1 / np.maximum(error, 1.0) ** 2
     if not three_d:
-        good = np.isfinite(x) & np.isfinite(y)
-        return Places(frame[good], x[good], y[good], NOWHERE, NOWHERE)
-    z = molecules.axis("z").astype(np.float64)
-    sigma = molecules.sigma_z
-    error = np.full(len(z), _Z_ERROR_NM) if sigma is None else sigma.astype(np.float64)
-    good = np.isfinite(x) & np.isfinite(y) & np.isfinite(z) & (error > 0)
-    places = Places(frame, x, y, z, 1 / np.maximum(error, 1.0) ** 2)
-    return places.where(good)
+        return Places(frame[good], x[good], y[good], NOWHERE, NOWHERE), sure[good]
+    z, sigma = molecules.axis("z").astype(np.float64), molecules.sigma_z
+    depth_error = np.full(len(z), _Z_ERROR_NM) if sigma is None else sigma.astype(np.float64)
+    good &= np.isfinite(z) & (depth_error > 0)
+    places = Places(frame, x, y, z, 1 / np.maximum(depth_error, 1.0) ** 2)
+    return places.where(good), sure[good]
 
 
 def _looked_back(state: DriftState) -> DriftState:

@@ -22,6 +22,9 @@ _FIELDS = {
     "shown": slice(19, 22),
     "told": slice(22, 25),
     "told_variance": slice(25, 28),
+    "step": slice(28, 31),
+    "step_variance": slice(31, 34),
+    "lapse": slice(34, 35),
 }
 
 
@@ -30,7 +33,7 @@ class Knots:
     """One row per block, in the order of time."""
 
     count: int = 0
-    _table: F64 = field(default_factory=lambda: np.zeros((_FIRST_ROOM, 28)))
+    _table: F64 = field(default_factory=lambda: np.zeros((_FIRST_ROOM, 35)))
 
     def __len__(self) -> int:
         return self.count
@@ -38,22 +41,24 @@ class Knots:
     def append(
         self, *, span: tuple[float, float, float], molecules: int, at: F64, variance: F64,
         free: F64, value: F64, doubt: F64, shown: F64, told: F64, told_variance: F64,
+        step: F64, step_variance: F64, lapse: float,
     ) -> None:  # fmt: skip
         """A further block: mean frame, first frame and the frame after the last; (3,) each.
 
         `at` and `variance` were measured; `free` is above 0 where an axis jumped before;
         `value` and `doubt` are believed; `shown` was believed when its molecules came;
-        `told` is what markers said, their variance infinite where there are none.
+        `told` is what markers said, their variance infinite where there are none; `step` is
+        how far it moved in `lapse` frames since the block before.
         """
         if self.count == len(self._table):
             self._table = np.concatenate([self._table, np.zeros_like(self._table)])
         row = np.concatenate([span, [molecules], at, variance, free, value, doubt, shown])
-        row = np.concatenate([row, told, told_variance])
+        row = np.concatenate([row, told, told_variance, step, step_variance, [lapse]])
         self._table[self.count] = row
         self.count += 1
 
     def column(self, name: str) -> F64:
-        """A view of all blocks: (n,) for frame, first, stop, molecules, (n, 3) otherwise."""
+        """A view of all blocks: (n,) for frame, first, stop, molecules, lapse, (n, 3) otherwise."""
         part = self._table[: self.count, _FIELDS[name]]
         return part[:, 0] if part.shape[1] == 1 else part
 
@@ -98,6 +103,7 @@ def _merged(left: F64, right: F64) -> F64:
         at, variance = _FIELDS[name], _FIELDS[error]
         out[at], out[variance] = both(left[at], left[variance], right[at], right[variance])
     out[_FIELDS["free"]] = left[_FIELDS["free"]]
+    out[_FIELDS["step"]], out[_FIELDS["step_variance"]] = 0.0, np.inf
     return out
 
 

@@ -29,7 +29,11 @@ def look_back(onto: SampleMap, knots: Knots, kept: Kept, *, sweeps: int) -> F64:
         at += knots.column("value")
         doubtful = knots.column("told_variance") + _MARKERS_ERROR_NM**2
         at, variance = both(at, variance, knots.column("told"), doubtful)
-        value, doubt = path(knots.column("frame").copy(), knots.column("free"), at, variance)
+        frame, steps = knots.column("frame").copy(), knots.column("step")
+        value, doubt = path(
+            frame, knots.column("free"), at, variance,
+            steps, knots.column("step_variance"), knots.column("lapse").copy(),
+        )  # fmt: skip
         value += _zero(knots, value)
         knots.column("at")[:], knots.column("variance")[:] = at, variance
         knots.column("value")[:], knots.column("doubt")[:] = value, doubt

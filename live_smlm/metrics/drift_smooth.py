@@ -9,18 +9,30 @@ from live_smlm.physics.jit import jit
 
 
 @jit
-def smooth(frame: F64, free: I64, at: F64, variance: F64, q: float, out: F64, doubt: F64) -> float:
+def smooth(
+    frame: F64, free: I64, at: F64, variance: F64, step: F64, step_variance: F64, lapse: F64,
+    q: float, out: F64, doubt: F64,
+) -> float:  # fmt: skip
     """Best path of a random walk through measurements; returns its logarithmic likelihood.
 
     `free`: 1 where the walk may have jumped just before. A variance of infinity measures
-    nothing. `out` and `doubt` become the path and its variance.
+    nothing; `step` is how far it moved in the `lapse` before one. `out` and
+    `doubt` become the path and its variance.
     """
     n = frame.size
     ahead, spread = np.zeros(n), np.zeros(n)
     level, var, worth_all = 0.0, 1e12, 0.0
     for k in range(n):
         if k > 0:
-            var += q * (frame[k] - frame[k - 1])
+            whole = frame[k] - frame[k - 1]
+            may = q * min(lapse[k], whole)
+            var += q * whole - may
+            if math.isfinite(step_variance[k]) and free[k] == 0:
+                s = may + step_variance[k]
+                worth_all -= 0.5 * (math.log(s) + min(step[k] * step[k] / s, 16.0))
+                level += may / s * step[k]
+                may *= step_variance[k] / s
+            var += may
         if free[k] == 1:
             var += 1e12
         ahead[k], spread[k] = level, var

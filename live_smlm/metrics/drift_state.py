@@ -1,20 +1,24 @@
 """All that is known of the drift at one moment of a run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from live_smlm.core import F64, STILL, DriftCurve
 from live_smlm.metrics.drift_bank import Bank
+from live_smlm.metrics.drift_blinks import NO_STEP, Going, Seen, Step
 from live_smlm.metrics.drift_kept import Kept
 from live_smlm.metrics.drift_knots import Knots
 from live_smlm.metrics.drift_map import Places, SampleMap
 from live_smlm.metrics.fiducials import Fiducials
+from live_smlm.metrics.linking import Links
 
-FIRST_LOOK = 32
+_FIRST_LOOK = 8
 """Blocks after which all are laid on the map again for the first time."""
 NOWHERE = np.zeros(0)
 NO_PLACES = Places(NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE)
+_NONE = np.zeros(0, np.int64)
+NONE_SEEN = Seen(NO_PLACES, _NONE, _NONE, NOWHERE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,14 +32,21 @@ class DriftState:
     kept: Kept
     bank: Bank
     fiducials: Fiducials
-    pending: tuple[Places, ...] = ()
+    links: Links | None = None
+    """Blinks that may go on; None before the first molecule."""
+    going: Going = field(default_factory=Going)
+    step: Step = NO_STEP
+    """Of the block that is being closed, from the one before."""
+    pending: tuple[Seen, ...] = ()
     """Molecules of the block that is not full yet."""
     seen: tuple[F64, ...] = ()
     """Molecules of it near the markers."""
     begun: int = 0
     """First frame of that block."""
-    last: Places = NO_PLACES
-    """Molecules of the block before."""
+    last: Seen = NONE_SEEN
+    """Molecules of the block before,"""
+    last_begun: int = 0
+    """which began with this frame."""
     usual: float = 0.0
     """Worth per molecule of blocks of late."""
     lost: int = 0
@@ -45,7 +56,7 @@ class DriftState:
     curve: DriftCurve = STILL
     revision: int = 0
     """Rises when the past curve changed so much that old molecules should be drawn again."""
-    next_look: int = FIRST_LOOK
+    next_look: int = _FIRST_LOOK
 
     @property
     def lost_frames(self) -> int:

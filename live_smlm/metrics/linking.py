@@ -45,6 +45,8 @@ class Links:
     last: I64 = field(default_factory=_no_rows)
     size: I64 = field(default_factory=_no_rows)
     """Localizations in it."""
+    number: I64 = field(default_factory=_no_rows)
+    """By which it is told from all others of the run."""
 
     def __post_init__(self) -> None:
         require(self.reach_nm > 0, f"reach is {self.reach_nm:g} nm; give above 0")
@@ -69,13 +71,15 @@ class Linked:
     """The frame in which its blink began."""
     new: Bool
     """Whether it is a blink's first."""
+    number: I64
+    """Of its blink, counted through the run."""
 
 
 def fold(links: Links, frame: I64, x: F32, y: F32) -> tuple[Links, Linked]:
     """The links after more localizations; frames must not fall, here or since the last chunk."""
     n, kept = len(frame), len(links.first)
     if n == 0:
-        return links, Linked(_no_rows(), np.zeros(0, np.bool_))
+        return links, Linked(_no_rows(), np.zeros(0, np.bool_), _no_rows())
     falls = np.any(frame[1:] < frame[:-1]) or (kept and frame[0] < links.last.max())
     require(not falls, "frames to be linked fall; sort the localizations by frame")
     place = np.concatenate([links.place, np.empty((n, 2), np.float32)])
@@ -83,11 +87,12 @@ def fold(links: Links, frame: I64, x: F32, y: F32) -> tuple[Links, Linked]:
         np.concatenate([known, np.zeros(n, np.int64)])
         for known in (links.first, links.last, links.size)
     )
-    began, new = np.empty(n, np.int64), np.empty(n, np.bool_)
+    number = np.concatenate([links.number, links.blinks + np.arange(n)])
+    began, new, blink = np.empty(n, np.int64), np.empty(n, np.bool_), np.empty(n, np.int64)
     heads = np.full(_power_of_two(2 * (kept + n)), _NONE, np.int32)
     count = _link(
         frame, x, y, links.reach_nm, links.dark_frames, kept, place, first, last, size, heads,
-        np.empty(kept + n, np.int32), began, new,
+        np.empty(kept + n, np.int32), began, new, blink,
     )  # fmt: skip
     still = np.flatnonzero(last[:count] >= frame[-1] - links.dark_frames)
     linked = replace(
@@ -98,8 +103,9 @@ def fold(links: Links, frame: I64, x: F32, y: F32) -> tuple[Links, Linked]:
         first=first[still],
         last=last[still],
         size=size[still],
+        number=number[still],
     )
-    return linked, Linked(began, new)
+    return linked, Linked(began, new, number[blink])
 
 
 def _power_of_two(least: int) -> int:
@@ -117,8 +123,9 @@ def _bucket(row: int, column: int, buckets: int) -> int:
 def _link(
     frame: I64, x: F32, y: F32, reach: float, dark: int, count: int, place: F32, first: I64,
     last: I64, size: I64, heads: I32, following: I32, began: I64, new: Bool,
+    blink: I64,
 ) -> int:  # fmt: skip
-    """Fill `began` and `new`, append the blinks that open, return how many there are."""
+    """Fill `began`, `new` and `blink`, append the blinks that open, return how many there are."""
     cell, half = _CELL * reach, _CELL * reach / 2
     for i in range(count):
         bucket = _bucket(int(place[i, 0] // cell), int(place[i, 1] // cell), heads.size)
@@ -155,5 +162,5 @@ def _link(
         last[best] = now
         place[best, 0] += (y[k] - place[best, 0]) / size[best]
         place[best, 1] += (x[k] - place[best, 1]) / size[best]
-        began[k] = first[best]
+        began[k], blink[k] = first[best], best
     return count

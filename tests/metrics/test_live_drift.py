@@ -261,6 +261,7 @@ def test_knots_that_are_merged_tell_the_same_drift() -> None:
         knots.append(
             span=(10 * k + 4.5, 10 * k, 10 * k + 10), molecules=9, at=value, variance=one,
             free=jumped, value=value, doubt=one, shown=value, told=value, told_variance=one,
+            step=one, step_variance=one, lapse=10.0,
         )  # fmt: skip
     frame = np.arange(20, 5900)
     before = knots.curve().at(frame)[0]
@@ -284,3 +285,28 @@ def test_a_fast_a_far_and_a_lost_sample_are_told_with_numbers() -> None:
     assert "64 frames" in lost
     with pytest.raises(InputError, match="total_nm is 0"):
         DriftLimits(total_nm=0)
+
+
+def resting() -> tuple[Localizations, int]:
+    """A still sample: long blinks at 400 sites again and again, errors alike in three frames."""
+    rng = np.random.default_rng(11)
+    frames, on, count = 800, 6, 2000
+    lines = sample(np.zeros((400, 3)), seed=5, per_frame=3)
+    site = rng.integers(0, len(lines), count)
+    frame = rng.integers(0, frames - on, count)[:, None] + np.arange(on)
+    noise = rng.normal(0, SIGMA, (count, on + 2, 3))
+    noise = (noise[:, :-2] + noise[:, 1:-1] + noise[:, 2:]) / 3**0.5
+    home = np.stack([lines.x, lines.y, lines.axis("z")], axis=1)[site]
+    places = (home[:, None] + noise).reshape(-1, 3)
+    order = np.argsort(frame.ravel(), kind="stable")
+    return table(frame.ravel()[order], places[order]), frames
+
+
+def test_a_still_sample_stays_still_and_the_error_says_so() -> None:
+    molecules, frames = resting()
+    followed = follow(molecules, frames)
+    late = slice(frames // 4, None)
+    assert np.hypot(*followed.arrival[late].std(axis=0)[:2]) < 1.5
+    assert np.all(residual(followed.curve, np.zeros((frames, 3)))[:2] < 1.0)
+    off = np.abs(followed.arrival - followed.arrival[late].mean(axis=0))[late, :2]
+    assert np.mean(off > 3 * followed.error[late, :2]) < 0.01
