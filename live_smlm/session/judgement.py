@@ -182,8 +182,9 @@ def _drift(analysis: Analysis) -> dict[str, Any]:
     state, curve = analysis.drift, analysis.curve
     if state is None:
         return {}
-    now = {name: _short(getattr(curve, name)[-1]) for name in ("x", "y", "z")}
-    error = [_short(value) for value in state.error_nm]
+    axes = ("x", "y", "z") if state.three_d else ("x", "y")
+    now = {name: _short(getattr(curve, name)[-1]) for name in axes}
+    error = [_short(value) for _, value in zip(axes, state.error_nm, strict=False)]
     return {**now, "error_nm": error, "revision": state.revision, "lost": bool(state.lost)}
 
 
