@@ -5,7 +5,8 @@ all before it, each once; those that went on tell how far the sample moved. A ba
 filters that have followed the walk so far weighs what was found against what was
 foretold, and takes a sample to lie still until its blinks say otherwise. A block
 that fits nowhere near is searched for far and wide; when it is found, the frame of the
-jump is where its molecules begin to fit there. Now and then, and at the end, all blocks are laid on the map of all the others and the walk is smoothed.
+jump is where its molecules begin to fit there. Now and then, and at the end, all blocks
+are laid on the map of all the others and the walk is smoothed.
 
 Cost: of a busy sample some tiles are looked at, blocks become longer when there are
 many, and looking back happens at times that grow like powers.
