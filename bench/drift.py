@@ -39,7 +39,7 @@ import numpy as np
 from live_smlm.core import F64, AnyArray, DriftCurve, Localizations, drift_curve, from_columns
 from live_smlm.core.files import replacing
 from live_smlm.metrics import drift
-from live_smlm.physics.blinking import Exponential
+from live_smlm.physics.blinking import Exponential, FourState
 from live_smlm.physics.emitters import Brightness, start_emitters
 from live_smlm.physics.field import Field
 from live_smlm.physics.specimens import Clusters, Specimen
@@ -53,7 +53,7 @@ SPECIMENS: dict[str, Specimen] = {
     "pores": Rings(z_half_nm=DEPTH_NM),
     "clusters": Clusters(z_half_nm=DEPTH_NM, axial_sigma_nm=25.0),
 }
-DRIFTS = ("linear", "walk", "jump")
+DRIFTS = ("linear", "walk", "jump", "none", "resting")
 FIELD = Field(SIZE_NM, SIZE_NM)
 
 
@@ -78,39 +78,68 @@ class Row:
 
 
 def path(kind: str, frames: int, rng: np.random.Generator) -> F64:
-    """(frames, 3): 300 nm straight, a walk of 200 nm (all axes alike), or a jump by 100 nm."""
+    """(frames, 3): 300 nm straight, a walk of 200 nm (all axes alike), a jump by 100 nm, none."""
     if kind == "linear":
         return np.outer(np.arange(frames) / frames, [240.0, 180.0, -200.0])
     if kind == "walk":
         step = 200 * np.array([0.5**0.5, 0.5**0.5, 1.0]) / np.sqrt(frames)
         return np.cumsum(step * rng.standard_normal((frames, 3)), axis=0)
     way = np.zeros((frames, 3))
+    if kind in {"none", "resting"}:
+        return way
     angle = 2 * np.pi * rng.random()
     way[int(frames * rng.uniform(0.3, 0.7)) :] = [100 * np.cos(angle), 100 * np.sin(angle), 0.0]
     return way
 
 
-def table(specimen: Specimen, way: F64, seed: int, field: Field, density: float) -> Localizations:
-    """What a fit would make of an acquisition."""
+def table(
+    specimen: Specimen, way: F64, seed: int, field: Field, density: float, *, context: bool = False
+) -> Localizations:
+    """What a fit would make of an acquisition; `context`: an engine that sees three frames.
+
+    Then a molecule's errors in neighbouring frames are alike, it is on for 4 frames, and
+    blinks again at the same place 4 times.
+    """
     light, noise = np.random.SeedSequence(seed).spawn(2)
     rng = np.random.default_rng(noise)
     visible = density * field.area_um2
-    emitters = start_emitters(
-        specimen, Exponential(3.0), Brightness(PHOTONS, 0.5), field, visible, light
+    blinking = (
+        FourState(on_frames=4.0, dark_frames=20.0, blinks=4.0) if context else Exponential(3.0)
     )
-    frames, places, photons = [], [], []
+    emitters = start_emitters(specimen, blinking, Brightness(PHOTONS, 0.5), field, visible, light)
+    frames, places, photons, who = [], [], [], []
     for k, here in enumerate(way):
         emission = emitters.step()
         seen = emission.photons > DIMMEST
         frames.append(np.full(np.count_nonzero(seen), k))
         places.append(emission.position[seen] + here)
         photons.append(emission.photons[seen])
+        who.append(emission.molecule[seen])
     at, light_seen = np.concatenate(places), np.concatenate(photons)
     sigma = _fit_error(light_seen)
     errors = np.stack([sigma, sigma, 3 * sigma], axis=1)
-    x, y, z = (at + errors * rng.standard_normal(at.shape)).T
-    columns = {"frame": np.concatenate(frames), "x": x, "y": y, "z": z}
+    when = np.concatenate(frames)
+    chance: F64 = rng.standard_normal(at.shape)
+    if context:
+        chance = _alike(chance, np.concatenate(who), when)
+    x, y, z = (at + errors * chance).T
+    columns = {"frame": when, "x": x, "y": y, "z": z}
     return from_columns(columns | {"sigma_x": sigma, "sigma_y": sigma, "sigma_z": 3 * sigma})
+
+
+def _alike(noise: F64, who: AnyArray, when: AnyArray) -> F64:
+    """Mean over a molecule's neighbouring frames, made as large again."""
+    order = np.lexsort((when, who))
+    part = noise[order]
+    near = (np.diff(who[order]) == 0) & (np.diff(when[order]) == 1)
+    whole, count = part.copy(), np.ones(len(part))
+    whole[1:][near] += part[:-1][near]
+    whole[:-1][near] += part[1:][near]
+    count[1:][near] += 1
+    count[:-1][near] += 1
+    out = np.empty_like(noise)
+    out[order] = whole / np.sqrt(count)[:, None]
+    return out
 
 
 def _fit_error(photons: F64) -> F64:
@@ -289,7 +318,7 @@ def compare(frames: int, seeds: int, methods: list[str], kinds: list[str]) -> li
     )
     for specimen, kind, seed in product(SPECIMENS, kinds, range(1, seeds + 1)):
         way = path(kind, frames, np.random.default_rng([seed, 7]))
-        molecules = table(SPECIMENS[specimen], way, seed, FIELD, DENSITY)
+        molecules = table(SPECIMENS[specimen], way, seed, FIELD, DENSITY, context=kind == "resting")
         for method in methods:
             rows.append(
                 r := row((specimen, kind, seed, method), METHODS[method](molecules, frames), way)
