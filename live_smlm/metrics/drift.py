@@ -34,7 +34,7 @@ BLOCK_S = 0.12
 """How long a block is at first, where the camera's rate is known."""
 _BLOCK_FRAMES = 5
 """And where it is not."""
-_MOST_LOOKED_AT = 1000
+_MOST_LOOKED_AT = 700
 """Molecules of a block."""
 _MOST_KNOTS = 2**14
 _LOOK_GROWTH = 1.4
