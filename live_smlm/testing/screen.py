@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from live_smlm.view.window import Window
 
+_ARRIVES_S, _ARRIVES_TURNS = 0.05, 10
 PATIENCE_S = 60.0
 """Much, for a run that starts on a busy machine takes its time."""
 
@@ -120,7 +121,16 @@ class Hands:
         with subprocess.Popen(command) as process:  # noqa: S603 - of tests
             wait_for(self._app, lambda: process.poll() is not None, " ".join(command))
         assert process.returncode == 0
-        spend(self._app, 0.03)
+        self._let_arrive()
+
+    def _let_arrive(self) -> None:
+        """What was done is with the screen; Qt gets it a few turns later, and draws between."""
+        deadline = time.monotonic() + _ARRIVES_S
+        turns = 0
+        while turns < _ARRIVES_TURNS or time.monotonic() < deadline:
+            self._app.processEvents()
+            turns += 1
+            time.sleep(0.004)
 
     def point(self, widget: "QWidget", row: float, column: float) -> None:
         """Move the mouse to a point of a widget."""

@@ -106,13 +106,16 @@ def drawn_as_wanted(window: "Window") -> bool:
 def change_looks(window: "Window", hands: Hands, app: "QApplication") -> None:
     """Another colour map and colours that tell time; then only bright molecules, all of them."""
     hands.click(window.controls.colormap)
+    wait_for(app, app.activePopupWidget, "the maps are listed")
+    spend(app, 0.2)
     hands.do("key", "Up")
     hands.do("key", "Return")
-    assert window.presenter.taste.count_map == "magma"
+    wait_for(app, lambda: window.presenter.taste.count_map == "magma", "another map")
     hands.do("key", "Escape")
     replace_text(hands, window.controls.filters["photons"], "500 to")
     hands.do("key", "Return")
-    assert window.presenter.taste.filters.photons == (500, np.inf)
+    bright = (500, np.inf)
+    wait_for(app, lambda: window.presenter.taste.filters.photons == bright, "only bright ones")
     wait_for(app, lambda: drawn_as_wanted(window), "the picture follows")
     spend(app, 0.1)
     shown = seen(window.stage.surface)
