@@ -1,5 +1,6 @@
 """`live-smlm web`: a page on this machine that watches a run; and the same beside a run."""
 
+import signal
 import subprocess
 import sys
 import threading
@@ -50,7 +51,18 @@ def web(
             sys.stdin.buffer.read()
             time.sleep(_LAST_WORD_S)
         else:
-            threading.Event().wait()
+            _until_interrupted()
+
+
+def _until_interrupted() -> None:
+    """An interrupt only sets a flag: raised wherever it comes, it may be lost in a finalizer."""
+    over = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda _, __: over.set())
+    try:
+        over.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    raise KeyboardInterrupt
 
 
 @contextmanager
