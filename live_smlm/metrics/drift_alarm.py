@@ -31,8 +31,8 @@ def drift_alarms(
     lost_frames: int = 0,
     frame_interval_s: float | None = None,
     limits: DriftLimits | None = None,
-) -> tuple[str, ...]:
-    """What is wrong at `stop_frame`, each with its cure; nothing where all is well.
+) -> dict[str, str]:
+    """What is wrong at `stop_frame`, by name, each with its cure; nothing where all is well.
 
     `lost_frames`: for so long the sample has not been found.
     """
@@ -41,29 +41,29 @@ def drift_alarms(
     x, y, z = (
         np.asarray(axis, np.float64) for axis in curve.at(np.array([stop_frame - span, stop_frame]))
     )
-    alarms = []
+    alarms = {}
     speed = float(np.hypot(np.diff(x), np.diff(y))[0])
     if span and (rate := 100 * speed / span) > limits.nm_per_100_frames:
         clock = f", {speed / (span * frame_interval_s):.2g} nm/s" if frame_interval_s else ""
-        alarms.append(
+        alarms["drift speed"] = (
             f"the sample moved {speed:.0f} nm in the last {span} frames{clock}: "
             f"{rate:.0f} nm per 100 frames, at most {limits.nm_per_100_frames:.0f} are well "
             "corrected; let the stage settle, or fix the sample"
         )
     total = math.hypot(x[1], y[1])
     if total > limits.total_nm:
-        alarms.append(
+        alarms["drift"] = (
             f"the sample has moved {total:.0f} nm since the start, at most "
             f"{limits.total_nm:.0f} nm are allowed; move the stage back and start anew"
         )
     if abs(z[1]) > limits.axial_nm:
-        alarms.append(
+        alarms["focus drift"] = (
             f"the focus has moved {z[1]:+.0f} nm since the start, at most "
             f"{limits.axial_nm:.0f} nm are allowed; focus again, or lock the focus"
         )
     if lost_frames >= limits.lost_frames:
-        alarms.append(
+        alarms["sample lost"] = (
             f"the sample has not been found again for {lost_frames} frames; "
             "check focus, stage and light, drift is not corrected until it is"
         )
-    return tuple(alarms)
+    return alarms

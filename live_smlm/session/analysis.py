@@ -131,10 +131,10 @@ class Analysis:
             self.histories[name] = (*before, point)
         return self.looks[FIELD]
 
-    def alarms(self) -> tuple[str, ...]:
-        """What is wrong with the drift, in words."""
+    def alarms(self) -> dict[str, str]:
+        """What is wrong with the drift, by name, in words."""
         if self._drift is None:
-            return ()
+            return {}
         return drift_alarms(
             self.curve,
             self._number,

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import takewhile
 from typing import Any
 
 from live_smlm.core import Checkpoint, InputError, Order, Stop, Will
@@ -241,14 +240,13 @@ class Analyst:
             self.tell("decision", f"{kind}: {decision.because}")
 
     def _warn(self) -> None:
-        """Of drift; each alarm once, by its first words, until it is over."""
+        """Of drift; each alarm once, until it is over."""
         alarms = self.analysis.alarms()
-        kinds = {_kind(alarm): alarm for alarm in alarms}
-        for kind in kinds.keys() - self._warned:
-            self.tell("alarm", kinds[kind])
-        for kind in self._warned - kinds.keys():
-            self.tell("alarm over", f"drift: {kind} …")
-        self._warned = frozenset(kinds)
+        for name in sorted(alarms.keys() - self._warned):
+            self.tell("alarm", alarms[name])
+        for name in sorted(self._warned - alarms.keys()):
+            self.tell("alarm over", name)
+        self._warned = frozenset(alarms)
 
     def _stop(self, stop: Stop) -> None:
         self.tell("enough", f"after frame {stop.frame}: {stop.reason}")
@@ -281,8 +279,3 @@ class Analyst:
             self.decision = replace(decision, stops=False)
             self._announce(self.rule, self.decision)
         self._record()
-
-
-def _kind(alarm: str) -> str:
-    """The first words of an alarm, before any number."""
-    return " ".join(takewhile(lambda word: not word[-1].isdigit(), alarm.split()[:5]))

@@ -1,16 +1,17 @@
 """A run into a folder: localizations, raw movie, record and events, written as it goes."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from live_smlm.core import STILL, FrameSource, require
+from live_smlm.core import STILL, CameraModel, DriftCurve, FrameSource, StreamInfo, require
 from live_smlm.engines import registry
 from live_smlm.feedback.density_settings import DensitySettings
 from live_smlm.pipeline.collector import Watcher
+from live_smlm.pipeline.desk import Archive
 from live_smlm.pipeline.dispatcher import Overload
 from live_smlm.pipeline.outcomes import Event, Localized
 from live_smlm.session import doors
@@ -18,7 +19,7 @@ from live_smlm.session.analyst import Analyst
 from live_smlm.session.check import check
 from live_smlm.session.device import told
 from live_smlm.session.judging import Judging, analyst_of
-from live_smlm.session.laser import laser_control
+from live_smlm.session.laser import LaserControl, laser_control
 from live_smlm.session.light import Lit
 from live_smlm.session.plan import Control, Outcome, RunPlan
 from live_smlm.session.run import Session
@@ -81,15 +82,18 @@ class _Keeper:
     scribe: _Scribe
     held: ExitStack
     """Closed when the run's doors are."""
-    snapshot: Snapshot | None
-    every_s: float
-    analyst: Analyst | None
+    analyst: Analyst | None = None
+    lamp: LaserControl | None = None
+    snapshot: Snapshot | None = None
+    every_s: float = 0.0
     _beside: ExitStack = field(default_factory=ExitStack)
     """What goes on while frames come: drawing and judging."""
 
     def begin(self, running: Session) -> None:
         """Tell where the run can be watched; begin to draw and to judge."""
         self.scribe.session = running
+        for part in self.beside:
+            part.tell = running.tell
         self.held.callback(doors.forget, self.folder)
         doors.tell(self.folder, running.doors)
         running.tell("started", f"status stream at {running.status_address}")
@@ -99,6 +103,28 @@ class _Keeper:
         if self.analyst is not None:
             self.analyst.seconds = running.seconds
             self._beside.enter_context(self.analyst.working())
+
+    def draw(self, archive: Archive, camera: CameraModel, every_s: float) -> None:
+        """Have the picture drawn while the run goes on."""
+        self.snapshot = Snapshot(snapshot_path(self.folder), archive, camera, drift=self.curve)
+        self.every_s = every_s
+
+    @property
+    def beside(self) -> list[Analyst | LaserControl]:
+        """Who goes along with the run, tells of itself and takes orders."""
+        return [part for part in (self.analyst, self.lamp) if part is not None]
+
+    def told(self) -> dict[str, Any]:
+        """What they say of this moment."""
+        return {name: value for part in self.beside for name, value in part.told().items()}
+
+    def orders(self) -> dict[str, Callable[[str], None]]:
+        """What they may be ordered."""
+        return {name: take for part in self.beside for name, take in part.orders().items()}
+
+    def curve(self) -> DriftCurve:
+        """How the sample has wandered, as far as it is known."""
+        return STILL if self.analyst is None else self.analyst.analysis.curve
 
     def end(self, outcome: Outcome) -> None:
         """Complete picture, judgement, events and record."""
@@ -135,45 +161,27 @@ def run_into(
         "overload rule 'defer' needs the raw movie to be recorded; add --record or choose thin",
     )
     ready = check(info, plan, registry.chain, recorded=record_raw)
-    about = About(
-        engine=plan.engine,
-        device=told(plan),
-        source=info.name,
-        simulated=info.simulated,
-        config=config,
-        camera=info.camera.describe(),
-        models=ready.models,
-    )
     lamp = None if light is None else laser_control(source, light, ready.scope.envelope)
     create(folder)
     with ExitStack() as held:
-        record = held.enter_context(RunRecord(folder, about))
+        record = held.enter_context(RunRecord(folder, _about(plan, info, config, ready.models)))
         events = held.enter_context(EventLog(folder))
         log = held.enter_context(LocalizationLog(folder))
         raw = (
             held.enter_context(RawRecorder(raw_folder(folder), info.camera)) if record_raw else None
         )
         scribe = _Scribe(record, events)
-        snapshot = None
-        if snapshot_every_s is not None:
-            snapshot = Snapshot(
-                snapshot_path(folder),
-                log,
-                info.camera,
-                drift=lambda: STILL if analyst is None else analyst.analysis.curve,
-            )
-        analyst: Analyst | None = None
+        analyst = None
         if judging is not None:
             quality = held.enter_context(QualityLog(folder))
             alone = ready.scope.alone
             analyst = analyst_of(judging, source, log, quality, control, alone=alone)
-        keeper = _Keeper(folder, scribe, held, snapshot, snapshot_every_s or 0.0, analyst)
-        beside = [part for part in (analyst, lamp) if part is not None]
+        keeper = _Keeper(folder, scribe, held, analyst, lamp)
+        if snapshot_every_s is not None:
+            keeper.draw(log, info.camera, snapshot_every_s)
 
         def begun(running: Session) -> None:
             keeper.begin(running)
-            for part in beside:
-                part.tell = running.tell
             started(running)
 
         return Session(
@@ -187,10 +195,24 @@ def run_into(
             ended=keeper.end,
             name=folder.name,
             archive=log,
-            drift=lambda: STILL if analyst is None else analyst.analysis.curve,
-            more=lambda: {name: value for part in beside for name, value in part.told().items()},
-            orders={name: take for part in beside for name, take in part.orders().items()},
+            drift=keeper.curve,
+            more=keeper.told,
+            orders=keeper.orders(),
         ).run()
+
+
+def _about(
+    plan: RunPlan, info: StreamInfo, config: dict[str, Any], models: Mapping[str, object]
+) -> About:
+    return About(
+        engine=plan.engine,
+        device=told(plan),
+        source=info.name,
+        simulated=info.simulated,
+        config=config,
+        camera=info.camera.describe(),
+        models=models,
+    )
 
 
 def progress_of(outcome: Outcome) -> Progress:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from live_smlm.core import Checkpoint, History
+from live_smlm.core.spoken import duration
 from live_smlm.feedback.forecast import FORECAST, Forecast, Span, forecast
 from live_smlm.feedback.rules import Decision, StopState
 from live_smlm.feedback.rules_words import QUANTITIES, Quantity, Rule
@@ -30,7 +31,6 @@ CHARTS = (
 _USUAL = ("frc_nm", "completeness")
 """Forecast where nothing else is asked for."""
 _BY_NAME: Mapping[str, Quantity] = {q.name: q for q in QUANTITIES.values()}
-_MINUTE_S, _HOUR_S = 60.0, 3600.0
 
 
 def told(analysis: Analysis, rule: StopState | None, decision: Decision | None) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def told(analysis: Analysis, rule: StopState | None, decision: Decision | None) 
             for name, points in analysis.histories.items()
             if name != FIELD and points
         },
-        "alarms": list(analysis.alarms()),
+        "alarms": list(analysis.alarms().values()),
         "places": {name: shape_words(place) for name, place in analysis.aims.regions.items()},
         "charts": charts(history),
     }
@@ -118,17 +118,6 @@ def _coming(quantity: Quantity, seen: Forecast, newest: Checkpoint) -> str:
         return f"{goal} is not to be expected before the molecules are used up ({chance:.0f} %)"
     left = Span(*(max(0.0, s - newest.seconds) for s in (seconds.low, seconds.value, seconds.high)))
     return f"{goal} in {duration(left.value)} ({duration(left.low)} to {duration(left.high)})"
-
-
-def duration(seconds: float) -> str:
-    """As one says it."""
-    if not math.isfinite(seconds):
-        return "never"
-    if seconds < 2 * _MINUTE_S:
-        return f"{seconds:.0f} s"
-    if seconds < 2 * _HOUR_S:
-        return f"{seconds / _MINUTE_S:.0f} min"
-    return f"{seconds / _HOUR_S:.1f} h"
 
 
 def _forecasts(history: History, decision: Decision | None) -> list[Forecast]:

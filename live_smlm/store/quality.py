@@ -9,8 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from live_smlm.core import (
     STILL,
@@ -23,49 +22,29 @@ from live_smlm.core import (
     require,
 )
 from live_smlm.core.files import replacing
-from live_smlm.store.append_file import AppendFile
-from live_smlm.store.json_text import one_line, several_lines
+from live_smlm.store.json_lines import JsonLines
+from live_smlm.store.json_text import several_lines
 from live_smlm.store.run_folder import history_path, quality_path
 
 
-class QualityLog:
+class QualityLog(JsonLines):
     """Of a run that goes on; what could not be written raises OSError and is lost alone."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__(history_path(folder))
         self._folder = folder
-        self._file: AppendFile | None = None
-
-    def __enter__(self) -> Self:
-        self._file = AppendFile(history_path(self._folder))
-        return self
 
     def append(self, point: Checkpoint, decision: Mapping[str, Any] | None = None) -> None:
         """One more look, with what was decided by it and upon which numbers."""
-        require(
-            self._file is not None, "the log of quality is not open; use it in a with statement"
-        )
         seconds = round(point.seconds, 3)
         line = {"frame": point.frame, "seconds": seconds, "values": point.values}
-        if decision is not None:
-            line = {**line, "decision": decision}
-        if self._file is not None:
-            self._file.append(one_line(line))
+        self.add(line if decision is None else {**line, "decision": decision})
 
     def latest(self, drift: DriftCurve, said: Mapping[str, Any]) -> None:
         """What is known now, in place of what was."""
         knots = {name: getattr(drift, name) for name in ("frame", "x", "y", "z")}
         with replacing(quality_path(self._folder)) as draft:
             draft.write_text(several_lines({**said, "drift_nm": knots}), encoding="utf-8")
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

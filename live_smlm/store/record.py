@@ -18,10 +18,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from live_smlm.core import InputError, require
+from live_smlm.core import InputError
 from live_smlm.core.files import replacing
-from live_smlm.store.append_file import AppendFile
-from live_smlm.store.json_text import one_line, plain, several_lines, utc, utc_now
+from live_smlm.store.json_lines import JsonLines
+from live_smlm.store.json_text import plain, several_lines, utc, utc_now
 from live_smlm.store.run_folder import check_run, events_path, record_path
 
 EVERY_S = 2.0
@@ -168,37 +168,16 @@ class RunRecord:
         }
 
 
-class EventLog:
-    """What happened, a line of JSON each; goes on where the file ends."""
+class EventLog(JsonLines):
+    """What happened."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = events_path(folder)
-        self._file: AppendFile | None = None
-
-    def __enter__(self) -> Self:
-        keep = None
-        if self._path.exists():
-            keep = self._path.read_bytes().rfind(b"\n") + 1  # a kill may have cut the last line
-        self._file = AppendFile(self._path, keep=keep)
-        return self
+        super().__init__(events_path(folder))
 
     def append(self, what: str, at_s: float | None = None, **values: Any) -> None:
-        """Write an event with its time, or now; on return it is with the operating system."""
-        require(self._file is not None, f"{self._path} is not open; use it in a with statement")
+        """Write an event with its time, or now."""
         moment = utc_now() if at_s is None else utc(at_s)
-        line = one_line({"time": moment, "what": what, **values})
-        if self._file is not None:
-            self._file.append(line)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self.add({"time": moment, "what": what, **values})
 
 
 def read_run(folder: str | Path) -> dict[str, Any]:

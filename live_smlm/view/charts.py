@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from live_smlm.core import F64
 from live_smlm.view import theme
 from live_smlm.view.lines import About, about, curve, known, order_of
-from live_smlm.view.parts import label, panel
+from live_smlm.view.parts import label, panel, scrolled
 
 _HEIGHT = 96
 
@@ -24,16 +24,8 @@ class Charts(QScrollArea):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setObjectName("inner")
-        inner = QWidget()
-        inner.setObjectName("inner")
-        self._stack = QVBoxLayout(inner)
-        self._stack.setContentsMargins(0, 0, 0, 0)
-        self._stack.setSpacing(5)
+        self._stack = scrolled(self)
         self._stack.addStretch(1)
-        self.setWidget(inner)
         self._charts: dict[str, Chart] = {}
 
     def tell(self, series: Mapping[str, Sequence[float | None]]) -> None:

@@ -27,7 +27,7 @@ from live_smlm.render.accumulator import Mode
 from live_smlm.render.colour import COLORMAPS
 from live_smlm.render.filters import Filters
 from live_smlm.view.hand import Tool
-from live_smlm.view.parts import button, combo, label, mark_wrong, panel, typed
+from live_smlm.view.parts import button, combo, label, mark_wrong, panel, scrolled, typed
 from live_smlm.view.ranges import range_of, range_words
 from live_smlm.view.taste import BY, MODES, TITLES, Taste
 from live_smlm.view.tone import MOST_GAMMA, Shading
@@ -66,20 +66,12 @@ class Controls(QScrollArea):
         self._choose = choose
         self._acts = acts
         self._taste = Taste()
-        self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        inner = QWidget()
-        inner.setObjectName("inner")
-        self.setObjectName("inner")
-        self.stack = QVBoxLayout(inner)
-        self.stack.setContentsMargins(0, 0, 0, 0)
-        self.stack.setSpacing(6)
+        self.stack = scrolled(self, 6)
         self._tools()
         self._drawing()
         self._contrast()
         self._choice()
         self.stack.addStretch(1)
-        self.setWidget(inner)
         self.tell(self._taste)
 
     def tell(self, taste: Taste) -> None:

@@ -4,15 +4,14 @@ Numbers and forecasts are the run's own; here they are only said. What the run d
 know is said to be unknown.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from live_smlm.core.spoken import duration
 from live_smlm.view.news import LIVE, Grade, News
 
-_MINUTE_S, _HOUR_S = 60.0, 3600.0
 _WORDS = {
     "frc_nm": "frc",
     "frc_halfbit_nm": "frc, half-bit",
@@ -133,17 +132,6 @@ def held(news: News) -> bool:
     """Whether an operator's word keeps the rule from stopping."""
     quality = _quality(news)
     return bool(quality.get("held")) or quality.get("kind") == "extended"
-
-
-def duration(seconds: float) -> str:
-    """As one says it."""
-    if not math.isfinite(seconds):
-        return "never"
-    if seconds < 2 * _MINUTE_S:
-        return f"{seconds:.0f} s"
-    if seconds < 2 * _HOUR_S:
-        return f"{seconds / _MINUTE_S:.0f} min"
-    return f"{seconds / _HOUR_S:.1f} h"
 
 
 def told(name: str, value: float | None) -> str:

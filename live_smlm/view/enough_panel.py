@@ -6,7 +6,6 @@ It shows what `enough` says, and passes on what is pressed.
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -23,7 +22,7 @@ from live_smlm.view.charts import Chart
 from live_smlm.view.enough import Target
 from live_smlm.view.lines import About, about, curve
 from live_smlm.view.news import LIVE, Grade, News
-from live_smlm.view.parts import button, label, paint_grade, panel, wrapped
+from live_smlm.view.parts import button, label, paint_grade, panel, scrolled, wrapped
 
 _CHARTS = ("frc_nm", "completeness")
 _STEPS = 1000
@@ -34,15 +33,7 @@ class EnoughPanel(QScrollArea):
 
     def __init__(self, order: Callable[[str], object]) -> None:
         super().__init__()
-        self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setObjectName("inner")
-        inner = QWidget()
-        inner.setObjectName("inner")
-        self._stack = QVBoxLayout(inner)
-        self._stack.setContentsMargins(0, 0, 0, 0)
-        self._stack.setSpacing(5)
-        self.setWidget(inner)
+        self._stack = scrolled(self)
         self._order = order
         self._is_held = False
         self._verdict()

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QLabel,
     QLineEdit,
+    QScrollArea,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -40,6 +41,20 @@ def panel() -> tuple[QFrame, QVBoxLayout]:
     stack.setContentsMargins(theme.MARGIN, theme.MARGIN, theme.MARGIN, theme.MARGIN)
     stack.setSpacing(4)
     return frame, stack
+
+
+def scrolled(area: QScrollArea, spacing: int = 5) -> QVBoxLayout:
+    """What is stacked in an area that scrolls up and down."""
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setObjectName("inner")
+    inner = QWidget()
+    inner.setObjectName("inner")
+    stack = QVBoxLayout(inner)
+    stack.setContentsMargins(0, 0, 0, 0)
+    stack.setSpacing(spacing)
+    area.setWidget(inner)
+    return stack
 
 
 def button(

@@ -273,16 +273,19 @@ def test_knots_that_are_merged_tell_the_same_drift() -> None:
 
 def test_a_fast_a_far_and_a_lost_sample_are_told_with_numbers() -> None:
     calm = drift_curve([0, 1000], [0, 20], [0, 0])
-    assert drift_alarms(calm, 1000) == ()
+    assert drift_alarms(calm, 1000) == {}
     fast = drift_curve([0, 1000], [0, 900], [0, 0])
-    (alarm,) = drift_alarms(fast, 1000, frame_interval_s=0.05)
-    assert "90 nm in the last 100 frames, 18 nm/s" in alarm
+    alarms = drift_alarms(fast, 1000, frame_interval_s=0.05)
+    assert list(alarms) == ["drift speed"]
+    assert "90 nm in the last 100 frames, 18 nm/s" in alarms["drift speed"]
     far = drift_curve([0, 10000], [0, 1200], [0, 900], [0, -350])
-    moved, focus = drift_alarms(far, 10000)
-    assert "1500 nm since the start" in moved
-    assert "-350 nm" in focus
-    (lost,) = drift_alarms(calm, 1000, lost_frames=64)
-    assert "64 frames" in lost
+    alarms = drift_alarms(far, 10000)
+    assert list(alarms) == ["drift", "focus drift"]
+    assert "1500 nm since the start" in alarms["drift"]
+    assert "-350 nm" in alarms["focus drift"]
+    alarms = drift_alarms(calm, 1000, lost_frames=64)
+    assert list(alarms) == ["sample lost"]
+    assert "64 frames" in alarms["sample lost"]
     with pytest.raises(InputError, match="total_nm is 0"):
         DriftLimits(total_nm=0)
 
