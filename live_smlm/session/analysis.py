@@ -131,6 +131,11 @@ class Analysis:
             self.histories[name] = (*before, point)
         return self.looks[FIELD]
 
+    @property
+    def lost(self) -> bool:
+        """Whether the newest frames do not tell where the sample is."""
+        return self._drift is not None and self._drift.lost_frames > 0
+
     def alarms(self) -> dict[str, str]:
         """What is wrong with the drift, by name, in words."""
         if self._drift is None:

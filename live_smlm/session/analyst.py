@@ -157,7 +157,7 @@ class Analyst:
         self.analysis.look()
         self._decide(None)
         self._warn()
-        if self.recentre is not None:
+        if self.recentre is not None and not self.analysis.lost:
             self.recentre.tell = self.tell
             self.recentre.look(self.analysis.curve)
         self._record()

@@ -102,6 +102,8 @@ class _Keeper:
             self._beside.enter_context(drawing(self.snapshot, self.every_s, running.tell))
         if self.analyst is not None:
             self.analyst.seconds = running.seconds
+            if self.analyst.recentre is not None:
+                self.analyst.recentre.captured = running.captured
             self._beside.enter_context(self.analyst.working())
 
     def draw(self, archive: Archive, camera: CameraModel, every_s: float) -> None:

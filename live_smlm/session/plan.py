@@ -97,8 +97,8 @@ class Control:
 
     def abort(self, reason: str) -> None:
         """End now; frames that wait are deferred or shed."""
-        if self._reason is None or not self._abort.is_set():
-            self._reason = reason
+        if not self._abort.is_set():
+            self._reason = reason if self._reason is None else f"{reason}, after {self._reason}"
         self._abort.set()
         self._stop.set()
 

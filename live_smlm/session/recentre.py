@@ -14,7 +14,7 @@ from live_smlm.core import DriftCurve, InputError, SourceFault, Stage, require
 
 _AXES = re.compile(r"(-?)([xy])\s*,\s*(-?)([xy])")
 _SEEN_S = 10.0
-"""Within which a move must be seen in the drift."""
+"""For so long the sample may seem unmoved in frames that were taken after a move."""
 _BACK = 0.5
 """Share of the distance that must be left at most once it is seen."""
 
@@ -49,11 +49,16 @@ class Recentre:
     limit_nm: float
     axes: Axes
     tell: Callable[[str, str], None] = lambda _, __: None
+    captured: Callable[[], int] = lambda: 0
+    """Frames that the camera has given so far; the drift is known of fewer."""
     failure: str | None = None
     """Why it moves no more."""
     _from_nm: float | None = None
     """Distance before the move that is not yet seen."""
-    _moved_s: float = 0.0
+    _moved: int = 0
+    """The frame at which it was."""
+    _waits_s: float | None = None
+    """Since when frames taken after it are known."""
 
     def __post_init__(self) -> None:
         require(
@@ -62,30 +67,35 @@ class Recentre:
         )
 
     def look(self, curve: DriftCurve) -> None:
-        """Move the sample back if it is too far away."""
+        """Move the sample back if it is too far away; `curve` is of one that is not lost."""
         x, y = float(curve.x[-1]), float(curve.y[-1])
         away = math.hypot(x, y)
-        if self.failure is not None or not self._settled(away) or away < self.limit_nm:
+        settled = self.failure is None and self._settled(away, int(curve.frame[-1]))
+        if not settled or away < self.limit_nm:
             return
         try:
             self._move(-x / 1000, -y / 1000)
         except (InputError, SourceFault) as error:
             self._fail(f"the stage did not move: {error}")
             return
-        self._from_nm, self._moved_s = away, time.monotonic()
+        self._from_nm, self._moved, self._waits_s = away, self.captured(), None
         self.tell("stage moved", f"by {-x:.0f}, {-y:.0f} nm over the image, against the drift")
 
-    def _settled(self, away: float) -> bool:
+    def _settled(self, away: float, known: int) -> bool:
         """Whether the last move is seen; where it is seen to be wrong, there is no other."""
         before = self._from_nm
         if before is None or away < _BACK * before:
             self._from_nm = None
-        elif away > 1.5 * before or time.monotonic() - self._moved_s > _SEEN_S:
+            return True
+        if known < self._moved:
+            return False
+        self._waits_s = self._waits_s or time.monotonic()
+        if away > 1.5 * before or time.monotonic() - self._waits_s > _SEEN_S:
             self._fail(
                 f"the sample is {away:.0f} nm away after a move that was to bring it back from "
                 f"{before:.0f} nm; check stage_axes"
             )
-        return self._from_nm is None and self.failure is None
+        return False
 
     def _move(self, x_um: float, y_um: float) -> None:
         along_x, along_y = self.axes.turned(x_um, y_um)

@@ -131,6 +131,10 @@ class Session:
         """Since the first frame; at the end, until the last."""
         return self._elapsed_s or (time.monotonic() - self._since_s if self._since_s else 0.0)
 
+    def captured(self) -> int:
+        """Frames that the camera has given so far."""
+        return self._hub.dispatcher.captured
+
     def tell(self, what: str, detail: str) -> None:
         """An event to everybody who watches; from any thread, until all frames are settled."""
         self._hub.tell(what, detail)

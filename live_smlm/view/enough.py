@@ -116,6 +116,11 @@ def drift_words(news: News) -> str:
     return f"drift {', '.join(said)} nm{lost}" if said else f"no drift{lost}"
 
 
+def alarm_words(news: News) -> str:
+    """What is wrong with the sample or the judging now, each with its cure."""
+    return "\n".join(str(alarm) for alarm in _quality(news).get("alarms") or ())
+
+
 def _error(nm: float) -> str:
     return f"{nm:.1f}" if nm < 10 else f"{nm:.0f}"
 

@@ -42,8 +42,10 @@ class EnoughPanel(QScrollArea):
         self._targets.setSpacing(5)
         self._stack.addLayout(self._targets)
         self._rule, self._drift = wrapped("faint"), wrapped("faint")
-        self._stack.addWidget(self._rule)
-        self._stack.addWidget(self._drift)
+        self._alarms = wrapped()
+        paint_grade(self._alarms, Grade.ALARM)
+        for words in (self._rule, self._drift, self._alarms):
+            self._stack.addWidget(words)
         self._charts = {name: Chart(about(name)) for name in _CHARTS}
         self._wander = Chart(About("drift", "nm"), ("x", "y", "z"))
         for chart in (*self._charts.values(), self._wander):
@@ -60,6 +62,7 @@ class EnoughPanel(QScrollArea):
         rule, judged = enough.rule_words(news), bool(news.numbers.get("quality"))
         _show(self._rule, rule)
         _show(self._drift, enough.drift_words(news) if judged else "")
+        _show(self._alarms, enough.alarm_words(news) if news.phase in LIVE else "")
         targets = enough.targets(news)
         while len(self.rows) < len(targets):
             self.rows.append(Row())

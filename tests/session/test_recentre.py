@@ -60,6 +60,26 @@ def test_a_move_the_wrong_way_is_the_last() -> None:
     assert told == ["stage moved", "recentring failed"]
 
 
+def test_an_engine_that_lags_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("live_smlm.session.recentre.time.monotonic", lambda: now[0])
+    sample = Sample()
+    recentre = Recentre(sample, 450, Axes(), captured=lambda: 5000)
+    sample.look(recentre)
+    moved = sample.at
+    old = drift_curve([0, 4999], [0, 400], [0, -300])  # frames from before the move
+    for _ in range(3):
+        now[0] += 60.0
+        recentre.look(old)
+    assert recentre.failure is None
+    assert sample.at == moved
+    new = drift_curve([0, 5000], [0, 400], [0, -300])
+    recentre.look(new)
+    now[0] += 11.0
+    recentre.look(new)
+    assert "500 nm away after a move" in str(recentre.failure)
+
+
 def test_a_stage_that_does_not_move_is_told() -> None:
     sample = Sample(stuck=True)
     recentre = Recentre(sample, 450, Axes())

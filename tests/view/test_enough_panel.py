@@ -84,6 +84,18 @@ def test_hold_resume_extend_and_stop_are_passed_on(
     assert run.asked == [("order", word) for word in words]
 
 
+def test_an_alarm_of_drift_is_seen_while_it_lasts(
+    window: "Window", run: ToldRun, app: "QApplication"
+) -> None:
+    words = window.beside.enough._alarms
+    assert words.isHidden()
+    say(run, alarms=["the focus has moved -350 nm since the start"])
+    wait_for(app, lambda: not words.isHidden(), "the alarm is there")
+    assert words.text() == "the focus has moved -350 nm since the start"
+    say(run)
+    wait_for(app, words.isHidden, "it is over")
+
+
 def test_without_a_rule_there_is_nothing_to_hold(
     window: "Window", run: ToldRun, app: "QApplication"
 ) -> None:
