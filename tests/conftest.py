@@ -14,18 +14,8 @@ import pytest
 pytest_plugins = ["live_smlm.testing.screen", "live_smlm.testing.spots"]
 PATIENCE_S = 2.0
 
-ON_SCREEN = {"view", "render"}
-"""Rooms whose tests share one screen: mouse, keyboard and OpenGL want one at a time."""
-
 # Python's own helper process for shared memory starts once and stays.
 resource_tracker.ensure_running()
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Side by side (`-n 2 --dist loadgroup`), a file's tests stay together, as do the screen's."""
-    path = item.path.relative_to(Path(__file__).parent)
-    group = "screen" if path.parts[0] in ON_SCREEN else str(path)
-    item.add_marker(pytest.mark.xdist_group(group))
 
 
 def _held() -> dict[str, set[str]]:

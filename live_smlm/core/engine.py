@@ -33,6 +33,8 @@ class EngineSpec:
     """Modules that must be importable, beyond the base install."""
     halo: tuple[int, int] = (0, 0)
     """Frames of context wanted before and after each frame."""
+    pixel_size_nm: float | None = None
+    """Of the reconstructions that it consumes; None where it takes any."""
     envelope: Mapping[str, tuple[float, float]] = field(
         default_factory=lambda: MappingProxyType({})
     )
@@ -45,6 +47,10 @@ class EngineSpec:
         require(
             min(self.halo) >= 0,
             f"engine {self.name!r} halo is {self.halo}; it must not be negative",
+        )
+        require(
+            self.pixel_size_nm is None or self.pixel_size_nm > 0,
+            f"engine {self.name!r} pixel_size_nm is {self.pixel_size_nm}; give above 0",
         )
 
     @property

@@ -98,7 +98,9 @@ class Control:
     def abort(self, reason: str) -> None:
         """End now; frames that wait are deferred or shed."""
         if not self._abort.is_set():
-            self._reason = reason if self._reason is None else f"{reason}, after {self._reason}"
+            before = self._reason
+            known = before is None or reason.startswith(before)
+            self._reason = reason if known else f"{reason}, after {before}"
         self._abort.set()
         self._stop.set()
 

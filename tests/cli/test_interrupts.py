@@ -28,4 +28,6 @@ def test_the_second_press_aborts_and_the_first_never_does(number: int, enough: s
         time.sleep(0.1)
         os.kill(os.getpid(), number)
         assert control.aborting
-    assert control.reason == f"{name}, twice"
+    assert control.reason == (
+        f"{name}, twice" if enough is None else f"{name}, twice, after {enough}"
+    )

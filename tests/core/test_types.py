@@ -1,5 +1,6 @@
 """Frames, cut-outs, molecules and images are checked when they are made."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,21 @@ def test_bad_reconstructions_are_refused(changes: dict[str, Any], message: str) 
     }
     with pytest.raises(InputError, match=message):
         Reconstruction(**given)
+
+
+def test_increments_on_one_grid_are_added_up() -> None:
+    grid = {"pixel_size_nm": 20.0, "channels": ("light",)}
+    one = Reconstruction(image=np.ones((1, 2, 3), np.float32), first_frame=4, last_frame=7, **grid)
+    two = Reconstruction(image=one.image, first_frame=8, last_frame=9, **grid)
+    both = one.plus(two)
+    assert both.image.tolist() == [[[2.0] * 3] * 2]
+    assert (both.first_frame, both.last_frame, both.channels) == (4, 9, ("light",))
+    with pytest.raises(InputError, match="differ in shape"):
+        one.plus(replace(two, image=np.ones((1, 2, 4), np.float32)))
+    with pytest.raises(InputError, match="differ in pixel_size_nm"):
+        one.plus(replace(two, pixel_size_nm=10.0))
+    with pytest.raises(InputError, match="names 2 channels and has 1"):
+        replace(one, channels=("a", "b"))
 
 
 def test_an_engine_needs_a_name_and_an_honest_halo() -> None:
