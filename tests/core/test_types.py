@@ -122,7 +122,7 @@ def test_bad_reconstructions_are_refused(changes: dict[str, Any], message: str) 
 
 
 def test_increments_on_one_grid_are_added_up() -> None:
-    grid = {"pixel_size_nm": 20.0, "channels": ("light",)}
+    grid: dict[str, Any] = {"pixel_size_nm": 20.0, "channels": ("light",)}
     one = Reconstruction(image=np.ones((1, 2, 3), np.float32), first_frame=4, last_frame=7, **grid)
     two = Reconstruction(image=one.image, first_frame=8, last_frame=9, **grid)
     both = one.plus(two)
