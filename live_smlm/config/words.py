@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from live_smlm.core import F32, PSF, CameraModel, InputError, require
+from live_smlm.core import F32, PSF, CameraModel, InputError, SideChannel, require
 from live_smlm.core import options as option_text
 from live_smlm.core.camera import MAP_FIELDS
 from live_smlm.physics.drift import DRIFTS, Drift, NoDrift
@@ -37,6 +37,16 @@ class Scmos:
     gain_e_per_adu_map: Path | None = None
     read_noise_e_map: Path | None = None
     serial: str | None = None
+    side_rows: str | None = None
+    """A band in which molecules are seen again, as FIRST:STOP; see `core.SideChannel`."""
+    side_columns: str | None = None
+    side_shift_px: str | None = None
+    """ROWS:COLUMNS from a molecule to the middle of what is seen of it there."""
+    side_size: str | None = None
+    """HEIGHT:WIDTH that is cut out there, pixels."""
+    side_middle_nm: float | None = None
+    """Wavelength in that middle, and how it rises per pixel; where the band is dispersed."""
+    side_nm_per_px: float | None = None
 
     def __post_init__(self) -> None:
         fresh = type(self).__dataclass_fields__
@@ -44,6 +54,7 @@ class Scmos:
             both = getattr(self, f"{name}_map") is not None
             both = both and getattr(self, name) != fresh[name].default
             require(not both, f"camera says {name} and {name}_map; say one of them")
+        side_channel(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +65,42 @@ class Emccd(Scmos):
     read_noise_e: float = 74.0
     qe: float = 0.9
     em_gain: float = 300.0
+
+
+def side_channel(spec: Scmos) -> SideChannel | None:
+    """The side channel that the words of a camera give it."""
+    said = {name: getattr(spec, f"side_{name}") for name in ("rows", "columns", "shift_px", "size")}
+    light = {name: getattr(spec, f"side_{name}") for name in ("middle_nm", "nm_per_px")}
+    if all(value is None for value in (*said.values(), *light.values())):
+        return None
+    missing = [f"side_{name}" for name, value in said.items() if value is None]
+    require(not missing, f"camera has a side channel without {', '.join(missing)}; give all four")
+    pairs = {name: _pair(f"side_{name}", text) for name, text in said.items()}
+    whole = {name: _whole(f"side_{name}", pairs[name]) for name in ("rows", "columns", "size")}
+    return SideChannel(
+        rows=whole["rows"],
+        columns=whole["columns"],
+        shift_px=pairs["shift_px"],
+        height=whole["size"][0],
+        width=whole["size"][1],
+        **light,
+    )
+
+
+def _pair(name: str, text: str) -> tuple[float, float]:
+    try:
+        first, second = (float(part) for part in text.split(":"))
+    except ValueError:
+        raise InputError(f"camera {name} is {text!r}; give two numbers, as 64:128") from None
+    return first, second
+
+
+def _whole(name: str, pair: tuple[float, float]) -> tuple[int, int]:
+    require(
+        all(value.is_integer() for value in pair),
+        f"camera {name} is {pair[0]:g}:{pair[1]:g}; give whole pixels",
+    )
+    return int(pair[0]), int(pair[1])
 
 
 CameraSpec: TypeAlias = Scmos | Emccd
@@ -86,8 +133,10 @@ def _camera(kind: str, options: Mapping[str, Any], what: str) -> CameraSpec:
 
 
 def _without_maps(spec: CameraSpec) -> CameraSpec:
-    kept = {n: getattr(spec, n) for n in type(spec).__dataclass_fields__ if not n.endswith("_map")}
-    return type(spec)(**kept)
+    """The same camera without what asks for frames of a certain shape."""
+    names = type(spec).__dataclass_fields__
+    kept = [n for n in names if not (n.endswith("_map") or n.startswith("side_"))]
+    return type(spec)(**{name: getattr(spec, name) for name in kept})
 
 
 def camera_model(spec: CameraSpec, shape: tuple[int, int], pixel_nm: float) -> CameraModel:
@@ -105,6 +154,7 @@ def camera_model(spec: CameraSpec, shape: tuple[int, int], pixel_nm: float) -> C
         spurious_e=spec.spurious_e,
         bits=spec.bits,
         serial=spec.serial,
+        side=side_channel(spec),
         offset_adu=maps.get("offset_adu", spec.offset_adu),
         gain_e_per_adu=maps.get("gain_e_per_adu", spec.gain_e_per_adu),
         read_noise_e=maps.get("read_noise_e", spec.read_noise_e),
@@ -118,7 +168,7 @@ def chip_model(spec: CameraSpec, pixel_nm: float) -> CameraModel:
     paths = [getattr(spec, f"{name}_map") for name in MAP_FIELDS]
     shapes = [_map(path).shape for path in paths if path is not None]
     rows, columns = shapes[0] if shapes else _ANY_SHAPE
-    return camera_model(spec, (rows, columns), pixel_nm)
+    return camera_model(spec if shapes else _without_maps(spec), (rows, columns), pixel_nm)
 
 
 def _plausible(camera: CameraModel) -> None:

@@ -25,6 +25,7 @@ from live_smlm.core.localizations import COLUMNS, Localizations, concatenate, em
 from live_smlm.core.metric import Checkpoint, History
 from live_smlm.core.psf import PSF, PsfImage
 from live_smlm.core.reconstruction import Reconstruction
+from live_smlm.core.side import SideChannel
 from live_smlm.core.source import (
     FrameSource,
     LiveSource,
@@ -67,6 +68,7 @@ __all__ = [
     "Reconstruction",
     "RoiBatch",
     "Safeguard",
+    "SideChannel",
     "SourceFault",
     "SourceStatus",
     "Stage",

@@ -10,6 +10,7 @@ import numpy as np
 
 from live_smlm.core.arrays import F32, AnyArray, RawPixels
 from live_smlm.core.errors import require
+from live_smlm.core.side import SideChannel, Span
 
 MAP_FIELDS = ("offset_adu", "gain_e_per_adu", "read_noise_e")
 
@@ -38,6 +39,8 @@ class CameraModel:
     serial: str | None = None
     roi_corner: tuple[int, int] = (0, 0)
     """Row, column on the chip of the region's first pixel."""
+    side: SideChannel | None = None
+    """Where every molecule is seen a second time, if somewhere."""
 
     def __post_init__(self) -> None:
         rows, columns = self.shape
@@ -61,6 +64,8 @@ class CameraModel:
         require(1 <= self.bits <= 16, f"camera bits is {self.bits}; it must be 1 to 16")
         for name in MAP_FIELDS:
             self._adopt_map(name)
+        if self.side is not None:
+            self.side.view(self.shape)
 
     def _adopt_map(self, name: str) -> None:
         """Hold a private read-only float32 copy of a map, so that no one changes it later."""
@@ -86,6 +91,12 @@ class CameraModel:
     def excess_noise(self) -> float:
         """Variance of the multiplied signal over Poisson's: 2 for an EMCCD, else 1."""
         return 2.0 if self.is_emccd else 1.0
+
+    @property
+    def view(self) -> tuple[Span, Span]:
+        """First and past-the-last rows and columns of where molecules are looked for."""
+        rows, columns = self.shape
+        return ((0, rows), (0, columns)) if self.side is None else self.side.view(self.shape)
 
     def photons(self, adu: RawPixels | AnyArray) -> F32:
         """Photons per pixel; not clipped, so noise may be negative.
@@ -114,7 +125,7 @@ class CameraModel:
         )
 
     def crop(self, row: int, column: int, rows: int, columns: int) -> "CameraModel":
-        """The model of a region of this camera's region."""
+        """The model of a region of this camera's region; it has the side channel whole or not."""
         require(
             row >= 0
             and column >= 0
@@ -126,14 +137,30 @@ class CameraModel:
         window = np.s_[row : row + rows, column : column + columns]
         cut = {n: v[window] for n in MAP_FIELDS if np.ndim(v := getattr(self, n)) == 2}
         corner = (self.roi_corner[0] + row, self.roi_corner[1] + column)
-        return replace(self, shape=(rows, columns), roi_corner=corner, **cut)
+        side = self._side_in(row, column, rows, columns)
+        return replace(self, shape=(rows, columns), roi_corner=corner, side=side, **cut)
+
+    def _side_in(self, row: int, column: int, rows: int, columns: int) -> SideChannel | None:
+        """The side channel of a region that cuts across it or leaves it out."""
+        if self.side is None:
+            return None
+        (top, bottom), (left, right) = self.view
+        if top <= row and row + rows <= bottom and left <= column and column + columns <= right:
+            return None
+        (first, stop), (start, end) = self.side.rows, self.side.columns
+        lies_along = (first, stop) == (0, self.shape[0])
+        down = (0, rows) if lies_along else (first - row, stop - row)
+        across = (start - column, end - column) if lies_along else (0, columns)
+        return replace(self.side, rows=down, columns=across)
 
     def describe(self) -> dict[str, object]:
         """Scalars as they are, maps by their median: for records and screens."""
-        return {
+        told: dict[str, object] = {
             f.name: float(np.median(v)) if isinstance(v := getattr(self, f.name), np.ndarray) else v
             for f in fields(self)
+            if f.name != "side"
         }
+        return told if self.side is None else {**told, "side": self.side.describe()}
 
 
 def _check_finite(name: str, value: float | F32) -> None:

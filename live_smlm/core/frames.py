@@ -1,13 +1,17 @@
 """Raw pixels on their way from a source to an engine."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 
 from live_smlm.core.arrays import F32, F64, I32, I64, AnyArray, RawPixels
 from live_smlm.core.errors import require
+from live_smlm.core.localizations import Localizations
 
 STACK_DIMENSIONS = 3
+_ALWAYS = ("frame", "x", "y")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +79,11 @@ class RoiBatch:
     """(n,) first column."""
     background: F32 | None = None
     """(n, k, k) photons, if someone knows it better than a constant."""
+    side: F32 | None = None
+    """(n, height, width) photons of the camera's side channel around each cut-out's middle,
+    moved by its step; NaN where the channel ends."""
+    columns: Mapping[str, AnyArray] = field(default_factory=lambda: MappingProxyType({}))
+    """What is known already of the molecules: columns that they will have, standard or extra."""
 
     def __post_init__(self) -> None:
         shape = self.photons.shape
@@ -91,6 +100,21 @@ class RoiBatch:
             self.background is None or self.background.shape == shape,
             f"RoiBatch background has another shape than its cut-outs {shape}; give one per pixel",
         )
+        require(
+            self.side is None
+            or (self.side.ndim == STACK_DIMENSIONS and len(self.side) == shape[0]),
+            f"RoiBatch side is not (n, height, width) for {shape[0]} cut-outs; give one of each",
+        )
+        for name, column in self.columns.items():
+            require(
+                name not in _ALWAYS,
+                f"RoiBatch column {name!r} is measured by every engine; leave it out",
+            )
+            require(
+                column.shape == shape[:1],
+                f"RoiBatch column {name!r} has shape {column.shape} for {shape[0]} cut-outs; "
+                "give one value per cut-out",
+            )
 
     def __len__(self) -> int:
         return len(self.photons)
@@ -102,11 +126,25 @@ class RoiBatch:
 
     def where(self, chosen: AnyArray) -> "RoiBatch":
         """The cut-outs that a mask or an index array selects."""
-        background = None if self.background is None else self.background[chosen]
         return RoiBatch(
             self.photons[chosen],
             self.frame[chosen],
             self.row[chosen],
             self.column[chosen],
-            background,
+            None if self.background is None else self.background[chosen],
+            None if self.side is None else self.side[chosen],
+            {name: column[chosen] for name, column in self.columns.items()},
         )
+
+    def with_columns(self, **columns: AnyArray) -> "RoiBatch":
+        """The same cut-outs with columns added or replaced."""
+        return replace(self, columns={**self.columns, **columns})
+
+    def passed_on(self, found: Localizations, kept: AnyArray | slice) -> Localizations:
+        """Molecules found in the cut-outs `kept`, with the columns that came with these.
+
+        What was measured goes before what was known.
+        """
+        measured = found.columns()
+        known = {n: c[kept] for n, c in self.columns.items() if n not in measured}
+        return found.with_columns(**known) if known else found

@@ -49,6 +49,7 @@ class Chain:
             devices=devices,
             needs=tuple(dict.fromkeys(module for spec in specs for module in spec.needs)),
             halo=specs[0].halo,
+            pixel_size_nm=specs[0].pixel_size_nm,
             envelope=_common([spec.envelope for spec in specs]),
         )
 

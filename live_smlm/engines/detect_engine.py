@@ -8,7 +8,7 @@ import numpy as np
 
 from live_smlm.core import EngineContext, EngineSpec, FrameBatch, RoiBatch, require
 from live_smlm.engines.detect_filter import SpotFilter, spot_filter
-from live_smlm.engines.detect_rois import candidates, cut, roi_size
+from live_smlm.engines.detect_rois import candidates, cut, cut_side, roi_size
 from live_smlm.fitting.width import effective_sigma
 
 
@@ -18,7 +18,8 @@ class Detect:
 
     The frame is smoothed with a Gaussian as wide as the PSF; what is left
     above the local mean is measured in its standard errors, with each pixel's
-    own read noise: a noisy pixel is not a molecule.
+    own read noise: a noisy pixel is not a molecule. Where the camera has a side
+    channel, molecules are looked for outside of it, and cut out there too.
     """
 
     threshold: float = 4.5
@@ -51,7 +52,8 @@ class Detect:
         """The PSF must be known unless both sizes are given; the cut-outs must fit."""
         if context.psf is None and not (self.roi_px and self.sigma_nm):
             return "it needs the PSF to know how wide spots are; give --psf"
-        size, shape = self.size(context), context.camera.shape
+        size = self.size(context)
+        shape = [stop - first for first, stop in context.camera.view]
         if size > min(shape):
             return f"frames of {shape[0]}x{shape[1]} do not hold cut-outs of {size} pixels"
         return None
@@ -82,6 +84,7 @@ class Detect:
             at = candidates(batch, spots, size)
             photons = cut(batch.pixels, at, size, spots.scale)
             photons /= np.float32(spots.scale.per_photon)
-            return RoiBatch(photons, batch.index[at.place], at.row, at.column)
+            side = cut_side(batch.pixels, at, size, context.camera)
+            return RoiBatch(photons, batch.index[at.place], at.row, at.column, side=side)
 
         yield detect

@@ -28,11 +28,12 @@ class RoiFit:
         fitted = self.fitter.fit(
             rois.photons * share, rois.row, rois.column, light, flat=light is None
         )
+        good = self.fitter.good(fitted, rois.row, rois.column, rois.size)
         found = self.fitter.localizations(
-            fitted, rois.frame, rois.row, rois.column, rois.size, light
+            fitted, good, rois.frame, rois.row, rois.column, rois.size, light
         )
         self.dropped += len(rois) - len(found)
-        return found
+        return rois.passed_on(found, good)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,8 +38,9 @@ class FrameFit:
         at = candidates(batch, self.spots, self.size)
         counts = cut(batch.pixels, at, self.size, self.spots.scale)
         fitted = self.fitter.fit(counts, at.row, at.column)
+        good = self.fitter.good(fitted, at.row, at.column, self.size)
         found = self.fitter.localizations(
-            fitted, batch.index[at.place], at.row, at.column, self.size
+            fitted, good, batch.index[at.place], at.row, at.column, self.size
         )
         self.dropped += len(at.place) - len(found)
         return found

@@ -7,7 +7,6 @@ import numpy as np
 
 from live_smlm.core import F32, F64, I32, I64, Bool, Localizations, RawPixels
 from live_smlm.engines.detect_filter import SpotFilter
-from live_smlm.engines.detect_rois import corners
 from live_smlm.fitting.cutouts import cut_map
 from live_smlm.fitting.groups import (
     BACKGROUND,
@@ -60,8 +59,7 @@ class JointFitter:
         rows, columns = self.spots.peaks(counts - shining, shining if len(known) else None)
         apart = _apart(rows, columns, known, 0.5 * self.sigma_px)
         rows, columns = rows[apart], columns[apart]
-        row = corners(rows, self.size, counts.shape[0])
-        column = corners(columns, self.size, counts.shape[1])
+        row, column = self.spots.corners(rows, columns, self.size)
         data, near = (cut_map(image, row, column, self.size) for image in (counts, shining))
         fitted = self.fitter.fit(data, row, column, near)
         fresh = np.zeros((len(rows), COLUMNS))
@@ -106,8 +104,8 @@ class JointFitter:
         found = [self.molecules(frame) for frame in frames]
         m = np.concatenate([np.zeros((0, COLUMNS)), *found])
         frame = np.repeat(index, [len(part) for part in found])
-        rows, columns = self.fitter.camera.shape
-        inside = (m[:, 0] >= 0) & (m[:, 0] <= columns) & (m[:, 1] >= 0) & (m[:, 1] <= rows)
+        (top, bottom), (left, right) = self.spots.view
+        inside = (m[:, 0] >= left) & (m[:, 0] <= right) & (m[:, 1] >= top) & (m[:, 1] <= bottom)
         good = inside & (m[:, CONVERGED] > 0) & within_depth(m[:, 3], self.fitter.model.z_range)
         # A double precision error may be infinite in the table's single precision.
         with np.errstate(over="ignore"):

@@ -65,6 +65,6 @@ class Phasor:
                 photons=e.photons,
                 background=e.background + known,
             )
-            return found.where(e.photons > 0)
+            return rois.passed_on(found, slice(None)).where(e.photons > 0)
 
         yield localize

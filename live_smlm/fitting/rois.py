@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from live_smlm.core import F32, F64, I32, I64, Bool, CameraModel, Localizations
+from live_smlm.core.side import Span
 from live_smlm.fitting.counts import CountScale, count_scale
 from live_smlm.fitting.cutouts import cut_map
 from live_smlm.fitting.lanes import (
@@ -114,10 +115,16 @@ class RoiFitter:
         return np.array([place, place, *light, fifth], np.float32)
 
     def localizations(
-        self, fitted: F32, frame: I64, row: I32, column: I32, k: int, light: F32 | None = None
+        self,
+        fitted: F32,
+        good: Bool,
+        frame: I64,
+        row: I32,
+        column: I32,
+        k: int,
+        light: F32 | None = None,
     ) -> Localizations:
-        """The fits that succeeded: converged, near their peak, within z, with finite errors."""
-        good = self._good(fitted, row, column, k)
+        """The molecules of the fits that are `good`."""
         pixel, share = np.float32(self.camera.pixel_size_nm), np.float32(self.scale.per_photon)
         f, e = fitted[good, :PARAMETERS].T, fitted[good, PARAMETERS : 2 * PARAMETERS].T
         parameters = 4 + (self.kind != ROUND) - (light is not None)
@@ -146,11 +153,12 @@ class RoiFitter:
             extra=extra,
         )
 
-    def _good(self, fitted: F32, row: I32, column: I32, k: int) -> Bool:
+    def good(self, fitted: F32, row: I32, column: I32, k: int) -> Bool:
+        """The fits that succeeded: converged, near their peak, within z, with finite errors."""
         x, y = fitted[:, 0], fitted[:, 1]
-        rows, columns = self.camera.shape
+        down, across = self.camera.view
         inside = (x >= 0) & (x <= k) & (y >= 0) & (y <= k)
-        strayed = np.hypot(_strayed(x, column, columns - k, k), _strayed(y, row, rows - k, k))
+        strayed = np.hypot(_strayed(x, column, across, k), _strayed(y, row, down, k))
         good = (fitted[:, CONVERGED] > 0) & inside & np.isfinite(fitted).all(axis=1)
         good &= strayed <= self.wander_px
         if self.kind in (DEPTH, SPLINE):
@@ -167,10 +175,10 @@ def within_depth(z: F32 | F64, z_range: tuple[float, float] | None) -> Bool:
     return np.asarray((z > low + margin) & (z < high - margin))
 
 
-def _strayed(place: F32, corner: I32, last: int, k: int) -> F32:
+def _strayed(place: F32, corner: I32, span: Span, k: int) -> F32:
     """Pixels along one axis from the peak: the middle, or beyond it where an edge moved the cut."""
-    low = np.where(corner <= 0, 0.5, 0.5 * k)
-    high = np.where(corner >= last, k - 0.5, 0.5 * k)
+    low = np.where(corner <= span[0], 0.5, 0.5 * k)
+    high = np.where(corner >= span[1] - k, k - 0.5, 0.5 * k)
     return np.asarray(np.maximum(np.maximum(low - place, place - high), 0), np.float32)
 
 

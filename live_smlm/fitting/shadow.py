@@ -121,7 +121,8 @@ class Shadow:
     def _confirmed(self, fitted: F32, row: I32, left: I32) -> Localizations:
         """Fits that succeeded and found light; their place among the cut-outs as their frame."""
         place = np.arange(len(fitted))
-        found = self.fitter.localizations(fitted, place, row, left, self.size)
+        good = self.fitter.good(fitted, row, left, self.size)
+        found = self.fitter.localizations(fitted, good, place, row, left, self.size)
         return found.where(found.axis("photons") > _THERE * found.axis("sigma_photons"))
 
     def _corners(self, middle_nm: F32, length: int) -> I32:
@@ -133,9 +134,9 @@ class Shadow:
         """Rows of molecules that are alone, chosen by hashes of their frames' numbers."""
         order = np.argsort(_hashes(molecules.frame), kind="stable")[:_LOOKED_AT]
         pixel_nm = self.fitter.camera.pixel_size_nm
-        rows, columns = self.fitter.camera.shape
+        down, across = self.fitter.camera.view
         edge = (self.size // 2) * pixel_nm
-        bounds = np.array([edge, columns * pixel_nm - edge, edge, rows * pixel_nm - edge])
+        bounds = np.array([*across, *down]) * pixel_nm + np.array([edge, -edge, edge, -edge])
         chosen = np.empty(MOLECULES, np.int64)
         found = _alone(
             molecules.frame, molecules.x, molecules.y, order, bounds, self.reach_nm, chosen

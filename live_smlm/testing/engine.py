@@ -9,6 +9,7 @@ import pytest
 
 from live_smlm.core import (
     F64,
+    AnyArray,
     CameraModel,
     Engine,
     EngineContext,
@@ -25,12 +26,19 @@ MOLECULE = (1234.0, 1567.0)
 """x, y in nm of the one molecule in every sample."""
 PHOTONS = 5000.0
 BACKGROUND = 10.0
+SIDE = (13, 21)
+"""Rows and columns of what a sample's side channel sees of each molecule."""
 
 
 def _expected_photons() -> F64:
     x, y = (np.array([value]) for value in MOLECULE)
     image = GaussianPSF(PSF_SIGMA_NM).images(x, y, x, CAMERA.shape, CAMERA.pixel_size_nm)
     return np.asarray(BACKGROUND + PHOTONS * image.value[0])
+
+
+def known(n: int) -> dict[str, AnyArray]:
+    """What somebody knew of the molecules in a sample of cut-outs: a standard and a new column."""
+    return {"channel": np.arange(n, dtype=np.int16), "known_before": np.arange(n) + 0.5}
 
 
 def sample(kind: type, halo: tuple[int, int] = (0, 0)) -> Any:
@@ -49,7 +57,8 @@ def sample(kind: type, halo: tuple[int, int] = (0, 0)) -> Any:
         cut = expected[corner[0] : corner[0] + 13, corner[1] : corner[1] + 13]
         photons = rng.poisson(cut, (3, *cut.shape)).astype(np.float32)
         row, column = (np.full(3, c, np.int32) for c in corner)
-        return RoiBatch(photons, np.arange(3), row, column)
+        side = rng.poisson(BACKGROUND, (3, *SIDE)).astype(np.float32)
+        return RoiBatch(photons, np.arange(3), row, column, side=side, columns=known(3))
     if kind is Localizations:
         positions = rng.normal(1500, 10, (2, 50)).astype(np.float32)
         return Localizations(frame=np.arange(50), x=positions[0], y=positions[1])
@@ -128,6 +137,20 @@ class EngineContract:
         if not isinstance(answer, Reconstruction):
             assert len(answer) == 0
 
+    def test_passes_on_what_is_known(self) -> None:
+        """Columns that come with cut-outs leave with the molecules found in them, or better."""
+        spec = self.engine.spec
+        if spec.consumes is not RoiBatch:
+            pytest.skip("not an engine of cut-outs")
+        answer = self.opened(self.input())
+        columns = answer.columns if isinstance(answer, RoiBatch) else answer.columns()
+        before = known(len(self.input()))
+        assert before.keys() <= columns.keys()
+        places = np.searchsorted(self.input().frame, answer.frame)
+        np.testing.assert_array_equal(
+            columns["known_before"], before["known_before"][places], strict=True
+        )
+
     def test_two_lanes_at_once(self) -> None:
         """Two openings in two threads do not disturb each other."""
         item = self.input()
@@ -171,6 +194,7 @@ def _arrays(item: Any) -> dict[str, Any]:
     if isinstance(item, Localizations):
         return dict(item.columns())
     named = {field.name: getattr(item, field.name) for field in fields(item)}
+    named |= dict(named.pop("columns", {}))
     return {name: value for name, value in named.items() if isinstance(value, np.ndarray)}
 
 

@@ -26,6 +26,7 @@ from live_smlm.core import (
 )
 from live_smlm.core.camera import MAP_FIELDS
 from live_smlm.core.options import build
+from live_smlm.core.side import side_told
 from live_smlm.physics.psf.files import PARAMETRIC
 from live_smlm.physics.psf.spline import SplinePSF
 from live_smlm.transport.codec import Envelope, MalformedError
@@ -208,13 +209,15 @@ def _plain(record: Any) -> dict[str, Any]:
 
 def _camera_parts(camera: CameraModel) -> tuple[dict[str, Any], dict[str, AnyArray]]:
     maps = {n: v for n in MAP_FIELDS if isinstance(v := getattr(camera, n), np.ndarray)}
-    return {n: v for n, v in _plain(camera).items() if n not in maps}, maps
+    side = None if camera.side is None else camera.side.describe()
+    return {**{n: v for n, v in _plain(camera).items() if n not in maps}, "side": side}, maps
 
 
 def _camera(values: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> CameraModel:
     maps = {name: arrays[name] for name in MAP_FIELDS if name in arrays}
     pairs = {name: tuple(values[name]) for name in ("shape", "roi_corner")}
-    return CameraModel(**{**values, **pairs, **maps})
+    side = None if values["side"] is None else side_told(values["side"])
+    return CameraModel(**{**values, **pairs, **maps, "side": side})
 
 
 def _psf_parts(psf: PSF | None) -> tuple[dict[str, Any] | None, dict[str, AnyArray]]:

@@ -1,11 +1,14 @@
 """The camera model refuses nonsense and converts counts to photons."""
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from live_smlm.core import CameraModel, InputError
+from live_smlm.core import CameraModel, InputError, SideChannel
+from live_smlm.core.side import side_told
 
 SHAPE = (4, 6)
 
@@ -93,3 +96,53 @@ def test_description_is_plain() -> None:
     told = camera(offset_adu=np.full(SHAPE, 7.0)).describe()
     assert told["offset_adu"] == 7
     assert told["em_gain"] == 1
+
+
+BAND = SideChannel(rows=(0, 4), columns=(4, 6), shift_px=(0.0, 3.6), height=3, width=2)
+
+
+def test_molecules_are_looked_for_outside_of_the_side_channel() -> None:
+    assert camera().view == ((0, 4), (0, 6))
+    assert camera(side=BAND).view == ((0, 4), (0, 4))
+    above = replace(BAND, rows=(0, 1), columns=(0, 6))
+    assert camera(side=above).view == ((1, 4), (0, 6))
+    assert BAND.step_px == (0, 4)
+
+
+def test_a_region_has_the_side_channel_whole_or_not() -> None:
+    whole = camera(side=BAND)
+    assert whole.crop(0, 0, 4, 4).side is None
+    part = whole.crop(1, 1, 2, 5)
+    assert part.side == replace(BAND, rows=(0, 2), columns=(3, 5))
+    assert part.view == ((0, 2), (0, 3))
+    with pytest.raises(InputError, match="side channel"):
+        whole.crop(0, 0, 4, 5)
+    with pytest.raises(InputError, match="side channel"):
+        whole.crop(0, 4, 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"columns": (6, 4)}, "columns are 6:4"),
+        ({"height": 0}, "height is 0"),
+        ({"shift_px": (0.0, float("nan"))}, "shift_px is"),
+        ({"middle_nm": 650.0}, "give both, or neither"),
+        ({"middle_nm": 650.0, "nm_per_px": 0.0}, "nm_per_px is 0.0"),
+        ({"middle_nm": -1.0, "nm_per_px": 3.0}, "middle_nm is -1.0"),
+        ({"columns": (3, 5)}, "let the band touch the frame's edge"),
+        ({"rows": (0, 3)}, "give a band along one edge"),
+        ({"columns": (4, 7)}, "give a band along one edge"),
+        ({"columns": (0, 6)}, "give a band along one edge"),
+    ],
+)
+def test_a_side_channel_that_cannot_be_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        camera(side=replace(BAND, **changes))
+
+
+def test_a_side_channel_is_told_in_plain_values() -> None:
+    told = camera(side=BAND).describe()["side"]
+    assert isinstance(told, dict)
+    assert side_told(json.loads(json.dumps(told))) == BAND
+    assert "side" not in camera().describe()

@@ -60,6 +60,37 @@ def test_bad_cutouts_are_refused() -> None:
     photons = np.zeros((2, 3, 3), np.float32)
     with pytest.raises(InputError, match="background"):
         RoiBatch(photons, n, corner, corner, photons[:, :2, :2])
+    with pytest.raises(InputError, match="side is not"):
+        RoiBatch(photons, n, corner, corner, side=photons[:1])
+    with pytest.raises(InputError, match="'x' is measured by every engine"):
+        RoiBatch(photons, n, corner, corner, columns={"x": n})
+    with pytest.raises(InputError, match=r"'dye' has shape \(3,\) for 2 cut-outs"):
+        RoiBatch(photons, n, corner, corner, columns={"dye": np.zeros(3)})
+
+
+def cutouts() -> RoiBatch:
+    corner, photons = np.arange(3, dtype=np.int32), np.arange(27, dtype=np.float32)
+    known = {"channel": np.array([2, 0, 1], np.int16), "photons": np.full(3, 7.0)}
+    return RoiBatch(
+        photons.reshape(3, 3, 3), np.arange(3), corner, corner, side=np.ones((3, 2, 5), np.float32)
+    ).with_columns(**known)
+
+
+def test_cutouts_that_are_chosen_keep_all_that_is_theirs() -> None:
+    some = cutouts().where(np.array([False, True, True]))
+    assert some.frame.tolist() == [1, 2]
+    assert some.columns["channel"].tolist() == [0, 1]
+    assert some.side is not None
+    assert some.side.shape == (2, 2, 5)
+    assert some.background is None
+
+
+def test_what_is_known_of_cutouts_goes_to_the_molecules_after_what_was_measured() -> None:
+    kept = np.array([True, False, True])
+    found = from_columns({"frame": [0, 2], "x": [1, 2], "y": [1, 2], "photons": [10, 20]})
+    whole = cutouts().passed_on(found, kept)
+    assert whole.axis("channel").tolist() == [2, 1]
+    assert whole.axis("photons").tolist() == [10, 20]
 
 
 def molecules(n: int, **more: Any) -> Localizations:

@@ -8,10 +8,12 @@ from live_smlm.core import (
     InputError,
     RawPixels,
     RoiBatch,
+    SideChannel,
 )
 from live_smlm.engines.detect_engine import Detect
 from live_smlm.engines.detect_filter import spot_filter
 from live_smlm.engines.detect_kernel import mirror
+from live_smlm.engines.gauss_mle import GaussMle
 from live_smlm.physics.noise import expose, scmos_camera
 from live_smlm.physics.psf.gaussian import GaussianPSF
 from live_smlm.testing.engine import EngineContract
@@ -174,3 +176,51 @@ def test_says_what_it_cannot_do() -> None:
     assert Detect(roi_px=7, sigma_nm=130.0).unsupported(without) is None
     small = EngineContext(camera=camera(6, 64), psf=PSF)
     assert "6x64" in str(Detect(roi_px=7).unsupported(small))
+
+
+RIGHT = SideChannel(rows=(0, 40), columns=(48, 80), shift_px=(0.0, 40.0), height=9, width=11)
+LEFT = SideChannel(rows=(0, 40), columns=(0, 32), shift_px=(1.0, -40.4), height=9, width=11)
+
+
+@pytest.mark.parametrize(("side", "at"), [(RIGHT, (20.5, 12.5)), (LEFT, (62.5, 22.5))])
+def test_a_side_channel_is_cut_out_and_not_searched(
+    side: SideChannel, at: tuple[float, float]
+) -> None:
+    model = CameraModel(shape=(40, 80), pixel_size_nm=PIXEL, side=side)
+    x, y = at
+    rows, columns = side.step_px
+    pixels = movie([x, x + columns], [y, y + rows], 3000.0, 10.0, model, 6)
+    rois = detect(pixels, model)
+    assert rois.frame.tolist() == list(range(6))
+    assert rois.side is not None
+    assert rois.side.shape == (6, 9, 11)
+    brightest = rois.side.mean(axis=0).argmax()
+    assert np.unravel_index(brightest, (9, 11)) == (4, 5)
+    np.testing.assert_allclose(rois.side.sum(axis=(1, 2)), 3000 + 990, rtol=0.1)
+    for joint in (False, True):
+        with GaussMle(joint=joint).open(EngineContext(camera=model, psf=PSF)) as localize:
+            found = localize(frames(pixels))
+        assert len(found) == 6
+        np.testing.assert_allclose(found.x, 1e2 * x, atol=15)
+        np.testing.assert_allclose(found.y, 1e2 * y, atol=15)
+
+
+def test_what_lies_beyond_the_side_channel_is_not_seen() -> None:
+    model = CameraModel(shape=(40, 80), pixel_size_nm=PIXEL, side=RIGHT)
+    rois = detect(movie([9.5, 38.5], [20.5, 20.5], 3000.0, 10.0, model, 1), model)
+    assert rois.side is not None
+    blank = np.isnan(rois.side)
+    unseen = np.asarray(blank.all(axis=1))
+    # The channel's columns 48 to 79 are seen by cut-outs of 11 columns around 49 and 78.
+    np.testing.assert_array_equal(unseen, [np.arange(44, 55) < 48, np.arange(73, 84) > 79])
+    np.testing.assert_array_equal(np.asarray(blank.any(axis=1)), unseen)
+
+
+def test_cut_outs_stay_off_the_side_channel() -> None:
+    model = CameraModel(shape=(40, 80), pixel_size_nm=PIXEL, side=RIGHT)
+    pixels = movie([46.5], [20.5], 3000.0, 10.0, model, 3)
+    rois = detect(pixels, model)
+    assert set(rois.column + rois.size) == {48}
+    with GaussMle().open(EngineContext(camera=model, psf=PSF)) as localize:
+        found = localize(frames(pixels))
+    np.testing.assert_allclose(found.x, 4650, atol=20)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from live_smlm.core import PSF, CameraModel, from_columns
+from live_smlm.core import PSF, CameraModel, SideChannel, from_columns
 from live_smlm.physics.psf.gaussian import AstigmaticPSF, GaussianPSF
 from live_smlm.physics.psf.pupil import PupilPSF
 from live_smlm.physics.psf.spline import SplinePSF
@@ -19,6 +19,17 @@ RING = RingPlan(name="ring", slots=8, shape=SHAPE, dtype="uint16")
 
 def sent(message: Envelope) -> Envelope:
     return unpack([bytes(part) for part in pack(message)])
+
+
+BAND = SideChannel(
+    rows=(0, SHAPE[0]),
+    columns=(1, SHAPE[1]),
+    shift_px=(0.5, 1.0),
+    height=3,
+    width=2,
+    middle_nm=690.0,
+    nm_per_px=5.0,
+)
 
 
 def camera(**changes: Any) -> CameraModel:
@@ -44,11 +55,16 @@ def camera(**changes: Any) -> CameraModel:
 def test_a_setup_arrives(psf: PSF | None) -> None:
     noise = np.random.default_rng(2).random(SHAPE).astype(np.float32)
     setup = messages.Setup(
-        engine="gauss-mle", fallback=None, camera=camera(read_noise_e=noise), psf=psf, ring=RING
+        engine="gauss-mle",
+        fallback=None,
+        camera=camera(read_noise_e=noise, side=BAND),
+        psf=psf,
+        ring=RING,
     )
     back = messages.read_setup(sent(messages.setup_message(setup)))
     assert (back.engine, back.fallback, back.ring) == ("gauss-mle", None, RING)
     np.testing.assert_array_equal(back.camera.read_noise_e, noise)
+    assert back.camera.side == BAND
     assert (back.camera.serial, back.camera.roi_corner) == ("S1", (3, 9))
     assert (back.psf is None) == (psf is None)
     if psf is not None and back.psf is not None:

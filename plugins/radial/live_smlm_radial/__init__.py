@@ -64,7 +64,7 @@ class RadialSymmetry:
                     "background": background,
                 }
             )
-            return found.where(sound(x, y, photons, rois.size))
+            return rois.passed_on(found, slice(None)).where(sound(x, y, photons, rois.size))
 
         yield localize
 
