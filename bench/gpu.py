@@ -43,7 +43,7 @@ import torch
 
 from live_smlm.core import EngineContext, InputError, RawPixels
 from live_smlm.inference.agreement import agreement, sample
-from live_smlm.inference.bundle import MANIFEST, Bundle
+from live_smlm.inference.bundle import BUNDLE, Bundle
 from live_smlm.inference.onnx_cpu import OnnxRuntime
 from live_smlm.inference.runtime import RuntimeSettings
 from live_smlm.inference.tensorrt_lane import Lane
@@ -244,7 +244,8 @@ def training(steps: int, device: str) -> list[Row]:
 
 def models_of(folder: Path, *, rivals: bool) -> list[Bundle]:
     """Those of the repository, the flagship first; then rivals that nobody trained."""
-    models = [Bundle.load(p.parent) for p in sorted(ROOT.glob(f"plugins/*/*/models/*/{MANIFEST}"))]
+    found = sorted(ROOT.glob(f"plugins/*/*/models/*/{BUNDLE.manifest}"))
+    models = [Bundle.load(path.parent) for path in found]
     models.sort(key=lambda model: model.manifest.architecture != FLAGSHIP)
     if not models or models[0].manifest.architecture != FLAGSHIP:
         models.insert(0, untrained(FLAGSHIP, {}, folder / f"untrained {FLAGSHIP}"))

@@ -11,7 +11,7 @@ from live_smlm import config
 from live_smlm.cli.words import Json, PixelNm, Psf, console, tell
 from live_smlm.core import InputError, require
 from live_smlm.core import options as option_text
-from live_smlm.inference.bundle import check_bundle_place
+from live_smlm.inference.bundle import BUNDLE
 
 if TYPE_CHECKING:
     from live_smlm.training.trainer import Progress
@@ -67,7 +67,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a network on simulated movies and write it as a bundle."""
-    check_bundle_place(out)
+    BUNDLE.check_place(out)
     try:
         import torch  # noqa: PLC0415 - heavy, and an extra
 

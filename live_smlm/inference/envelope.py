@@ -107,12 +107,22 @@ class Envelope:
         `trained` is the PSF that `psf` of this envelope describes. Without a
         PSF nobody contradicts the trained one.
         """
-        reasons = (
-            _pixel_misfit(self.pixel_size_nm, camera.pixel_size_nm),
-            _noise_misfit(self.read_noise, self.background[0], camera),
-            None if psf is None else psf_misfit(psf, trained, self.z_nm, camera.pixel_size_nm),
-        )
-        return next((reason for reason in reasons if reason is not None), None)
+        ranges = {**self.spec_ranges(), "read_noise": self.read_noise}
+        reason = camera_misfit(ranges, camera)
+        if reason is None and psf is not None:
+            reason = psf_misfit(psf, trained, self.z_nm, camera.pixel_size_nm)
+        return reason
+
+
+def camera_misfit(ranges: Mapping[str, Range], camera: CameraModel) -> str | None:
+    """What differs from the training; of `spec_ranges` and `read_noise`, those that are there."""
+    reason = None
+    if "pixel_size_nm" in ranges:
+        reason = _pixel_misfit(ranges["pixel_size_nm"], camera.pixel_size_nm)
+    if reason is None and "read_noise" in ranges:
+        darkest = ranges.get("background_counts", (0.0, 0.0))[0]
+        reason = _noise_misfit(ranges["read_noise"], darkest, camera)
+    return reason
 
 
 def hull(envelopes: Sequence[Envelope]) -> Mapping[str, Range]:

@@ -11,7 +11,6 @@ from live_smlm.core import require
 from live_smlm.inference.envelope import Envelope
 from live_smlm.inference.raw_maps import MAPS, NAMES, Output
 
-FORMAT = 1
 _AXIAL = ("z", "sigma_z")
 
 
@@ -78,7 +77,6 @@ class Manifest:
     def describe(self) -> dict[str, Any]:
         """As it stands in the file, but for what the files add."""
         return {
-            "format": FORMAT,
             **{f.name: getattr(self, f.name) for f in fields(self)},
             "halo": list(self.halo),
             "envelope": self.envelope.describe(),

@@ -24,7 +24,7 @@ from live_smlm.core import (
     require,
 )
 from live_smlm.fitting.fields import FIELDS
-from live_smlm.inference.bundle import MANIFEST, Bundle, shipped, within
+from live_smlm.inference.bundle import BUNDLE, Bundle, shipped
 from live_smlm.inference.context import gapless
 from live_smlm.inference.envelope import Range, hull
 from live_smlm.inference.manifest import Manifest
@@ -210,7 +210,7 @@ class ModelEngine:
             f"model {self.model!r} is neither a folder nor shipped with {self.name}, which has "
             f"{', '.join(ours) or 'none'}",
         )
-        return _flat_first(within(folder).values() or [folder])
+        return _flat_first(BUNDLE.within(folder).values() or [folder])
 
 
 def _flat_first(folders: Iterable[Path]) -> list[Bundle]:
@@ -220,7 +220,7 @@ def _flat_first(folders: Iterable[Path]) -> list[Bundle]:
 
 def _loaded(folder: Path) -> Bundle:
     """A bundle, verified once as long as its manifest stays as it is."""
-    manifest = folder / MANIFEST
+    manifest = folder / BUNDLE.manifest
     return _verified(folder, manifest.stat().st_mtime_ns if manifest.is_file() else 0)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -48,20 +48,26 @@ def encoder(path: Path) -> Encode:
 
 def graph(path: Path) -> Detect:
     """A graph with one input, one array per frame, in one thread."""
+    opened = session(path)
+    (given,) = opened.get_inputs()
+
+    def run(values: PerFrame) -> tuple[AnyArray, ...]:
+        return tuple(opened.run(None, {given.name: np.asarray(values)}))
+
+    return run
+
+
+def session(path: Path) -> Any:
+    """A graph as onnxruntime has it, in one thread."""
     import onnxruntime as ort  # noqa: PLC0415 - heavy: loaded where a lane opens
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
-    session = ort.InferenceSession(path, options, providers=[_PROVIDER])
+    opened = ort.InferenceSession(path, options, providers=[_PROVIDER])
     require(
-        session.get_providers() == [_PROVIDER],
-        f"onnxruntime runs {path.name} on {session.get_providers()}, not on {_PROVIDER}; "
+        opened.get_providers() == [_PROVIDER],
+        f"onnxruntime runs {path.name} on {opened.get_providers()}, not on {_PROVIDER}; "
         "install the plain onnxruntime package",
     )
-    (given,) = session.get_inputs()
-
-    def run(values: PerFrame) -> tuple[AnyArray, ...]:
-        return tuple(session.run(None, {given.name: np.asarray(values)}))
-
-    return run
+    return opened

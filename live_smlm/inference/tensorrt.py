@@ -13,14 +13,16 @@ from weakref import WeakValueDictionary
 
 from live_smlm.core import DeviceKind, EngineContext, InputError
 from live_smlm.inference.bundle import Bundle, GraphType
+from live_smlm.inference.model import Model
 from live_smlm.inference.runtime import Opened, Precision, RuntimeName, RuntimeSettings
-from live_smlm.inference.tensorrt_build import library
+from live_smlm.inference.tensorrt_build import Library, Shapes, library
 from live_smlm.inference.tensorrt_cache import PlanCache, user_cache
 from live_smlm.inference.tensorrt_gpu import LIBRARIES, Gpu, cuda_missing, gpus
-from live_smlm.inference.tensorrt_layout import Layout, Part, layout_of
+from live_smlm.inference.tensorrt_layout import Layout, Part, layout_of, part_of
 
 if TYPE_CHECKING:
     from live_smlm.inference.tensorrt_card import Card
+    from live_smlm.inference.tensorrt_graph import CardGraph
     from live_smlm.inference.tensorrt_lane import Lane
     from live_smlm.inference.tensorrt_plan import Plan
 
@@ -103,6 +105,49 @@ def make_lane(
     for name, part in parts.items():
         keep_kernels(cache, gpu, part, plans[name])
     return lane
+
+
+@contextmanager
+def opened_on_card(
+    runtime: str, model: Model, name: str, context: EngineContext, rows: int
+) -> Iterator["CardGraph"]:
+    """A model's graph on the context's GPU; with rows, so many at once."""
+    from live_smlm.inference.tensorrt_card import card  # noqa: PLC0415 - imports torch
+
+    index = context.device_index
+    on, gpu = card(index), gpus()[index]
+    graph = make_graph(on, gpu, library(runtime), model, name, user_cache(), rows)
+    try:
+        yield graph
+    finally:
+        graph.close()
+
+
+def make_graph(
+    card: "Card",
+    gpu: Gpu,
+    of: Library,
+    model: Model,
+    name: str,
+    cache: PlanCache,
+    rows: int,
+) -> "CardGraph":
+    """A model's graph whose plans come from the cache, or are built and kept, shape by shape."""
+    from live_smlm.inference.tensorrt_graph import CardGraph  # noqa: PLC0415 - imports torch
+
+    def load(shapes: Shapes) -> "Plan":
+        with _OPENING:
+            part = model_part(of, model, name, shapes)
+            return loaded(cache, gpu, part)
+
+    card.enter()
+    return CardGraph(card, load, rows)
+
+
+def model_part(of: Library, model: Model, name: str, shapes: Shapes) -> Part:
+    """The plan of a model's graph for inputs of these shapes."""
+    file = model.graph(name)
+    return part_of(of, file, model.files[file.name], "fp32", shapes)
 
 
 def loaded(cache: PlanCache, gpu: Gpu, part: Part) -> "Plan":

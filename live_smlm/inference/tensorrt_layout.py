@@ -20,7 +20,7 @@ MOST_FRAMES = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One plan: a graph of the bundle and its shape."""
+    """One plan: a graph and its shape."""
 
     library: Library
     file: Path
@@ -87,7 +87,8 @@ def layout_of(
     batch = batch or max(1, min(MOST_FRAMES, PIXELS_AT_ONCE // (padded[0] * padded[1])))
 
     def part(stage: Stage, shapes: Shapes) -> Part:
-        return _part(library, bundle, precision, stage, shapes)
+        file = bundle.graph(stage, precision)
+        return part_of(library, file, bundle.files[file.name], precision, shapes)
 
     return _laid(part, shape, padded, batch, halo, encoder=bundle.has_encoder)
 
@@ -120,14 +121,14 @@ def _laid(
     )
 
 
-def _part(
-    library: Library, bundle: Bundle, precision: GraphType, stage: Stage, shapes: Shapes
+def part_of(
+    library: Library, file: Path, sha256: str, precision: GraphType, shapes: Shapes
 ) -> Part:
-    file = bundle.graph(stage, precision)
+    """The plan of a graph for inputs of these shapes; the graph is read, nothing built."""
     return Part(
         library=library,
         file=file,
-        sha256=bundle.files[file.name],
+        sha256=sha256,
         precision=precision,
         shapes=shapes,
         outputs=_read(library, file, shapes).outputs,

@@ -14,8 +14,9 @@ import pytest
 from onnx import numpy_helper, parser
 
 from live_smlm.core import F32, CameraModel, RawPixels
-from live_smlm.inference.bundle import WEIGHTS, Bundle, write_bundle
+from live_smlm.inference.bundle import Bundle, write_bundle
 from live_smlm.inference.envelope import Envelope
+from live_smlm.inference.folder import WEIGHTS
 from live_smlm.inference.manifest import Manifest
 from live_smlm.physics.psf.gaussian import GaussianPSF
 

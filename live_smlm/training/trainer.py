@@ -20,7 +20,8 @@ from safetensors.torch import load_file
 
 from live_smlm.core import InputError, require
 from live_smlm.evaluate.score import Score
-from live_smlm.inference.bundle import WEIGHTS, Bundle
+from live_smlm.inference.bundle import Bundle
+from live_smlm.inference.folder import WEIGHTS
 from live_smlm.training import checkpoint
 from live_smlm.training.ahead import batches
 from live_smlm.training.checkpoint import Standing

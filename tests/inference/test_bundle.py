@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from live_smlm.core import InputError
-from live_smlm.inference import bundle as room
-from live_smlm.inference.bundle import MANIFEST, Bundle, shipped, write_bundle
+from live_smlm.inference.bundle import BUNDLE, Bundle, shipped, write_bundle
 from live_smlm.inference.envelope import image_difference
+from live_smlm.inference.folder import sha256, table_hash
 from live_smlm.inference.manifest import Manifest
 from live_smlm.physics.psf.gaussian import AstigmaticPSF, GaussianPSF
 from live_smlm.physics.psf.pupil import PupilPSF
@@ -24,7 +24,7 @@ def copy(bundle: Bundle, tmp_path: Path) -> Path:
 
 
 def edited(folder: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
-    path = folder / MANIFEST
+    path = folder / BUNDLE.manifest
     table = json.loads(path.read_text())
     change(table)
     path.write_text(json.dumps(table))
@@ -37,7 +37,7 @@ def resealed(folder: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
     def changed(table: dict[str, Any]) -> None:
         del table["hash"]
         change(table)
-        table["hash"] = room._table_hash(table)
+        table["hash"] = table_hash(table)
 
     return edited(folder, changed)
 
@@ -74,7 +74,7 @@ def test_a_changed_file_is_named_with_both_hashes(bundle: Bundle, copy: Path) ->
     with pytest.raises(InputError, match=r"molecules\.onnx was changed: its SHA-256 is") as told:
         Bundle.load(copy)
     assert bundle.files["molecules.onnx"] in str(told.value)
-    assert room._sha256(path) in str(told.value)
+    assert sha256(path) in str(told.value)
 
 
 def test_a_changed_manifest_is_noticed(bundle: Bundle, copy: Path) -> None:
@@ -118,10 +118,10 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
         Bundle.load(archive)
     with pytest.raises(InputError, match=r"has no bundle\.json"):
         Bundle.load(tmp_path)
-    (tmp_path / MANIFEST).write_text("{")
+    (tmp_path / BUNDLE.manifest).write_text("{")
     with pytest.raises(InputError, match="not valid JSON"):
         Bundle.load(tmp_path)
-    (tmp_path / MANIFEST).write_text("[1]")
+    (tmp_path / BUNDLE.manifest).write_text("[1]")
     with pytest.raises(InputError, match="holds no table"):
         Bundle.load(tmp_path)
 
