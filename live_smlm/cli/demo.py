@@ -20,6 +20,8 @@ from live_smlm.cli.words import (
     Json,
     Laser,
     OpenWindow,
+    Predict,
+    PredictEvery,
     Regions,
     Seed,
     SnapshotEvery,
@@ -65,6 +67,8 @@ def demo(
     stop: StopRule = None,
     regions: Regions = None,
     laser: Laser = None,
+    predict: Predict = None,
+    predict_every: PredictEvery = None,
     desk: Desk = None,
     snapshot_every: SnapshotEvery = None,
     web: Web = None,
@@ -80,6 +84,7 @@ def demo(
     given = {"seconds": seconds, "frames": frames, "out": out, "engine": engine}
     given |= {"topology": topology, "record": record, "source": f"demo:seed={seed},truth=true"}
     given |= {"stop": stop, "regions": regions, "laser": laser}
+    given |= {"predict": predict, "predict_every": predict_every}
     given |= {"desk": desk, "snapshot_every": snapshot_every}
     given |= {"web": web, "web_host": web_host, "web_control": web_control}
     seen: list[Summed] = []

@@ -12,6 +12,7 @@ from live_smlm.cli.words import console, trust_words
 from live_smlm.pipeline.outcomes import Event, Localized
 
 _EVERY_S = 0.2
+_PREPARING = "preparing: engines are opened, and compiled the first time"
 
 
 @dataclass(slots=True)
@@ -58,4 +59,4 @@ def progress(frames: int | None) -> Iterator[Line]:
     columns = (*Progress.get_default_columns(), TextColumn("{task.fields[said]}"))
     quiet = not console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
-        yield Line(bar, bar.add_task("frames", total=frames, said=""))
+        yield Line(bar, bar.add_task("frames", total=frames, said=_PREPARING))

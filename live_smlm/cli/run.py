@@ -21,6 +21,8 @@ from live_smlm.cli.words import (
     Json,
     Laser,
     OpenWindow,
+    Predict,
+    PredictEvery,
     Regions,
     Shadow,
     SnapshotEvery,
@@ -42,6 +44,7 @@ from live_smlm.session.device import choose, told
 from live_smlm.session.folder import run_into
 from live_smlm.session.judging import judging_of
 from live_smlm.session.light import read_light
+from live_smlm.session.predictor import Predicting
 from live_smlm.session.sources import opened
 from live_smlm.store.record import Finish
 from live_smlm.store.run_folder import default_folder
@@ -80,6 +83,8 @@ def run(
     shadow: Shadow = None,
     overload: Annotated[str | None, typer.Option(help="wait, defer, thin or fallback")] = None,
     fallback: Annotated[str | None, typer.Option(help="Faster engine")] = None,
+    predict: Predict = None,
+    predict_every: PredictEvery = None,
     topology: Annotated[str | None, typer.Option(help="threads, processes or none")] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes")] = None,
     lanes: Annotated[int | None, typer.Option(help="Engine lanes per worker")] = None,
@@ -161,7 +166,15 @@ def acquired(
             snapshot_every_s=chosen.snapshot_every,
             judging=judging,
             light=read_light(chosen.laser),
+            predicting=predicting_of(chosen),
         )
+
+
+def predicting_of(chosen: RunConfig) -> Predicting | None:
+    """Who predicts, as the configuration says."""
+    if chosen.predict is None:
+        return None
+    return Predicting(engine=chosen.predict, every_s=chosen.predict_every)
 
 
 def plan_of(chosen: RunConfig, psf: PSF | None, *, can_wait: bool) -> RunPlan:

@@ -49,6 +49,13 @@ Desk: TypeAlias = Annotated[
     str | None,
     typer.Option("--desk", help="tcp://host:port where viewers ask; otherwise beside status"),
 ]
+Predict: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--predict", help="Engine that predicts the picture from what there is of it"),
+]
+PredictEvery: TypeAlias = Annotated[
+    float | None, typer.Option("--predict-every", help="Seconds between two predictions")
+]
 SnapshotEvery: TypeAlias = Annotated[
     float | None,
     typer.Option("--snapshot-every", help="Write the picture so far every so many seconds"),

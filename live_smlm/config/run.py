@@ -79,6 +79,10 @@ class RunConfig:
         "Laser.Voltage:set_point_per_um2=0.2,highest=10; also lowest, safe, dead_zone, slew_per_s, "
         "every_frames, dry_run",
     )
+    predict: str | None = _key(
+        None, "Engine that predicts the picture from what there is of it; a layer of its own"
+    )
+    predict_every: float = _key(10.0, "Seconds between two predictions, at least")
     topology: str = _key("processes", "Where workers live: threads, processes, none (all remote)")
     workers: int = _key(1, "Worker processes on this machine")
     lanes: int = _key(2, "Engine lanes per worker")
@@ -122,7 +126,8 @@ class RunConfig:
             self.web is None or 0 <= self.web <= _LAST_PORT,
             f"web is {self.web}; give a port from 0 to {_LAST_PORT}",
         )
-        for name in ("seconds", "ring_mb", "pixel_nm", "snapshot_every", "recentre_nm"):
+        times = ("seconds", "snapshot_every", "predict_every")
+        for name in (*times, "ring_mb", "pixel_nm", "recentre_nm"):
             value = getattr(self, name)
             require(
                 value is None or 0 < value < float("inf"),

@@ -21,6 +21,7 @@ from live_smlm.pipeline.chronicle import Chronicle
 from live_smlm.transport import viewing
 from live_smlm.transport.codec import Envelope, MalformedError, unpack
 from live_smlm.transport.endpoints import send
+from live_smlm.transport.pictures import Shown, layer_message
 from live_smlm.transport.viewing import Span
 
 LARGEST_REQUEST = 1 << 14
@@ -54,6 +55,8 @@ class Files:
     chronicle: Chronicle
     series: Callable[[], dict[str, Any]]
     """All points of the charts."""
+    layer: Callable[[str], Shown | None] = lambda _: None
+    """A picture of an engine by its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +133,7 @@ class Desk:
             return None
         if kind == "control":
             return self._control(viewing.read_command(message), _origin(frame))
-        if kind not in {"here", "history", "events", "series"}:
+        if kind not in {"here", "history", "events", "series", "layer"}:
             raise MalformedError(f"request {kind[:40]!r} is unknown")
         self._greet(peer)
         if kind == "history":
@@ -138,6 +141,8 @@ class Desk:
         if kind == "events":
             told = self.files.chronicle.since(viewing.whole(values, "first"))
             return viewing.happenings_message(told)
+        if kind == "layer":
+            return self._layer(viewing.text(values.get("name")))
         return Envelope("series", self.files.series()) if kind == "series" else None
 
     def _greet(self, peer: bytes) -> None:
@@ -157,6 +162,16 @@ class Desk:
             return _refused("history", f"the log cannot be read: {error}")
         finally:
             time.sleep(time.thread_time() - started)
+
+    def _layer(self, name: str) -> Envelope:
+        """A picture; then a rest, as after a page."""
+        started = time.thread_time()
+        shown = self.files.layer(name)
+        if shown is None:
+            return _refused("layer", f"this run has no picture {name!r}")
+        answer = layer_message(name, shown)
+        time.sleep(time.thread_time() - started)
+        return answer
 
     def _control(self, command: viewing.Command, origin: str) -> Envelope:
         said = f"by {command.who or 'somebody'}{origin}: {command.reason or 'no reason given'}"

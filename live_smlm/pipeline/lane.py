@@ -25,9 +25,11 @@ from live_smlm.core import (
     FrameBatch,
     Localizations,
     RawPixels,
+    Reconstruction,
     require,
 )
 from live_smlm.pipeline import witness
+from live_smlm.pipeline.found import checked
 from live_smlm.pipeline.witness import Heard, MakeWitness
 from live_smlm.transport import messages
 from live_smlm.transport.codec import Envelope, pack
@@ -40,7 +42,8 @@ _GREETINGS_APART = 10
 """Polls between two greetings."""
 MakeEngine = Callable[[str], Engine[FrameBatch, Any]]
 """From what the command line calls it; given by whoever knows where engines are found."""
-Localize = Callable[[FrameBatch], Localizations]
+Localize = Callable[[FrameBatch], object]
+"""An engine's function; what it gives is checked before anybody relies on it."""
 
 
 def run_lane(
@@ -97,7 +100,8 @@ def _opened(engine: Engine[FrameBatch, Any], setup: Setup, held: ExitStack) -> L
     at = setup.device.serving(engine.spec.devices)
     place = replace(_place(setup), device=at.kind, device_index=at.index)
     localize = held.enter_context(engine.open(place))
-    _travelling(0, localize(_trial(setup.camera, engine.spec.halo)))
+    trial = _trial(setup.camera, engine.spec.halo)
+    _travelling(0, checked(localize(trial), trial))
     return localize
 
 
@@ -124,9 +128,9 @@ def _answer(
     try:
         frames = messages.frames_of(work, _pixels(work, ring))
         started = time.monotonic()
-        found = engines[work.fallback](frames)
+        found = checked(engines[work.fallback](frames), frames)
         answered = time.monotonic()
-        evidence = None if work.fallback else heard(frames, found)
+        evidence = None if work.fallback else heard(frames, found[0])
         seconds = (answered - started, time.monotonic() - answered)
         return _travelling(work.chunk, found, evidence, seconds, heard.told())
     except Exception as error:  # noqa: BLE001 - the hub is told, and decides
@@ -136,17 +140,17 @@ def _answer(
 
 def _travelling(
     chunk: int,
-    found: object,
+    found: tuple[Localizations, Reconstruction | None],
     evidence: F32 | None = None,
     seconds: tuple[float, float] = (0.0, 0.0),
     unwitnessed: str | None = None,
 ) -> Envelope:
-    """The answer as it travels; refuses what an engine should not have given."""
-    if not isinstance(found, Localizations):
-        raise TypeError(f"the engine gave {type(found).__name__}, not Localizations")
+    """The answer as it travels; refuses what cannot."""
+    molecules, picture = found
     answer = Answer(
         chunk=chunk,
-        molecules=found,
+        molecules=molecules,
+        picture=picture,
         evidence=evidence,
         seconds=seconds,
         unwitnessed=unwitnessed,

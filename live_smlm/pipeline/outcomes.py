@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from live_smlm.core import F32, F64, I64, Localizations
+from live_smlm.core import F32, F64, I64, Localizations, Reconstruction
 from live_smlm.pipeline.dispatcher import Chunk, Settled
 from live_smlm.transport.messages import Answer
 from live_smlm.transport.viewing import Event
@@ -25,6 +25,8 @@ class Localized:
     answered_s: float
     """When that was, on this machine's clock."""
     fallback: bool
+    picture: Reconstruction | None = None
+    """The increment that the engine has drawn of these frames, where it draws."""
     evidence: F32 | None = None
     """What the lane's witness says; None where it was not asked."""
     seconds: tuple[float, float] = (0.0, 0.0)
@@ -53,6 +55,7 @@ def localized(
         latency_s=latency_s,
         answered_s=time.monotonic(),
         fallback=chunk.fallback,
+        picture=answer.picture,
         evidence=answer.evidence,
         seconds=answer.seconds,
         unwitnessed=answer.unwitnessed,

@@ -134,18 +134,22 @@ class _Team:
 
 
 def _main(place: Place, make_make_engine: MakeMakeEngine, make_witness: MakeWitness | None) -> None:
-    """A worker process: works, and goes when its parent does.
+    """A worker process: works, and goes when its parent does."""
+    settle_in(_MAKES_WAY)
+    work(place, make_make_engine(), threading.Event(), make_witness)
 
-    It makes way for the camera's thread: frames can wait for a lane, a camera
-    for nobody.
+
+def settle_in(makes_way: int) -> None:
+    """In a fresh process of ours: go when the parent does, and make way for the camera's thread.
+
+    Frames can wait for a lane, a camera for nobody.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells all; the parent decides
     if hasattr(os, "nice"):
-        os.nice(_MAKES_WAY)
+        os.nice(makes_way)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
-    work(place, make_make_engine(), threading.Event(), make_witness)
 
 
 def _leave_with(parent: "multiprocessing.process.BaseProcess") -> None:

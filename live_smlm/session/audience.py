@@ -20,6 +20,7 @@ from live_smlm.pipeline.publisher import Publisher
 from live_smlm.session.charts import Charts
 from live_smlm.session.plan import RunPlan
 from live_smlm.transport.endpoints import bound, is_loopback
+from live_smlm.transport.pictures import Shown
 
 _LAST_WORD_MS = 500
 """How long the stream's last words wait for a viewer that does not take them."""
@@ -40,6 +41,7 @@ class Audience:
 
     charts: Charts
     archive: Archive | None = None
+    layer: Callable[[str], Shown | None] = lambda _: None
     token: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
     doors: Doors | None = None
     """Once they are open."""
@@ -78,7 +80,12 @@ class Audience:
         ):
             self.doors = Doors(status=_address(status), desk=_address(door), token=self.token)
             chronicle = Chronicle()
-            files = Files(archive=self.archive, chronicle=chronicle, series=self.charts.whole)
+            files = Files(
+                archive=self.archive,
+                chronicle=chronicle,
+                series=self.charts.whole,
+                layer=self.layer,
+            )
             hand = Hand(token=self.token, commands=commands, tell=tell)
             self._desk = Desk(door, files, hand)
             with self._desk.open():

@@ -10,6 +10,7 @@ from live_smlm.core import (
     EngineSpec,
     FrameBatch,
     Localizations,
+    Reconstruction,
     StreamInfo,
     described,
     require,
@@ -24,6 +25,8 @@ from live_smlm.transport import ring as ring_memory
 from live_smlm.transport.endpoints import check_address
 from live_smlm.transport.messages import Setup
 from live_smlm.transport.ring import RingPlan
+
+_FROM_FRAMES = (Localizations, Reconstruction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,9 @@ def _engines(
     for one in engines:
         spec = one.spec
         require(
-            spec.consumes is FrameBatch and spec.produces is Localizations,
-            f"engine {spec.name!r} is {spec.arrow}; a run needs FrameBatch -> Localizations",
+            spec.consumes is FrameBatch and spec.produces in _FROM_FRAMES,
+            f"engine {spec.name!r} is {spec.arrow}; a run needs FrameBatch -> Localizations "
+            "or FrameBatch -> Reconstruction",
         )
         reason = one.unsupported(_place(info, plan, spec))
         require(reason is None, f"engine {spec.name!r} cannot run: {reason}")

@@ -7,8 +7,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from live_smlm.core import STILL, CameraModel, DriftCurve, FrameSource, StreamInfo, require
+from live_smlm.core import (
+    STILL,
+    CameraModel,
+    DriftCurve,
+    EngineContext,
+    FrameSource,
+    StreamInfo,
+    require,
+)
 from live_smlm.engines import registry
+from live_smlm.engines.chain import Chain
 from live_smlm.feedback.density_settings import DensitySettings
 from live_smlm.pipeline.collector import Watcher
 from live_smlm.pipeline.desk import Archive
@@ -20,8 +29,10 @@ from live_smlm.session.check import check
 from live_smlm.session.device import told
 from live_smlm.session.judging import Judging, analyst_of
 from live_smlm.session.laser import LaserControl, laser_control
+from live_smlm.session.layers import Layers
 from live_smlm.session.light import Lit
 from live_smlm.session.plan import Control, Outcome, RunPlan
+from live_smlm.session.predictor import Predicting, Predictor, check_predictor, predictor_of
 from live_smlm.session.run import Session
 from live_smlm.session.snapshot import Snapshot, drawing
 from live_smlm.store.log import LocalizationLog
@@ -86,20 +97,27 @@ class _Keeper:
     lamp: LaserControl | None = None
     snapshot: Snapshot | None = None
     every_s: float = 0.0
+    layers: Layers | None = None
+    predictor: Predictor | None = None
     _beside: ExitStack = field(default_factory=ExitStack)
     """What goes on while frames come: drawing and judging."""
 
     def begin(self, running: Session) -> None:
         """Tell where the run can be watched; begin to draw and to judge."""
         self.scribe.session = running
-        for part in self.beside:
-            part.tell = running.tell
+        for part in (*self.beside, self.layers, self.predictor):
+            if part is not None:
+                part.tell = running.tell
         self.held.callback(doors.forget, self.folder)
         doors.tell(self.folder, running.doors)
         running.tell("started", f"status stream at {running.status_address}")
         self.held.push(self._beside)
         if self.snapshot is not None:
             self._beside.enter_context(drawing(self.snapshot, self.every_s, running.tell))
+        if self.layers is not None:
+            self._beside.enter_context(self.layers.kept())
+        if self.predictor is not None:
+            self._beside.enter_context(self.predictor.working())
         if self.analyst is not None:
             self.analyst.seconds = running.seconds
             if self.analyst.recentre is not None:
@@ -118,7 +136,8 @@ class _Keeper:
 
     def told(self) -> dict[str, Any]:
         """What they say of this moment."""
-        return {name: value for part in self.beside for name, value in part.told().items()}
+        parts = (*self.beside, *(() if self.layers is None else (self.layers,)))
+        return {name: value for part in parts for name, value in part.told().items()}
 
     def orders(self) -> dict[str, Callable[[str], None]]:
         """What they may be ordered."""
@@ -130,8 +149,9 @@ class _Keeper:
 
     def end(self, outcome: Outcome) -> None:
         """Complete picture, judgement, events and record."""
-        if self.analyst is not None:  # the run's own ears are closed by now
-            self.analyst.tell = lambda what, detail: self.scribe.event(Event(what, detail))
+        for part in (self.analyst, self.layers, self.predictor):
+            if part is not None:  # the run's own ears are closed by now
+                part.tell = lambda what, detail: self.scribe.event(Event(what, detail))
         self._beside.close()
         if self.snapshot is not None and (why := self.snapshot.finish()) is not None:
             self.scribe.event(Event("snapshot failed", why))
@@ -155,6 +175,7 @@ def run_into(
     snapshot_every_s: float | None = None,
     judging: Judging | None = None,
     light: DensitySettings | None = None,
+    predicting: Predicting | None = None,
 ) -> Outcome:
     """Run, and leave a folder that tells everything, however the run ends."""
     info = source.info
@@ -164,6 +185,7 @@ def run_into(
     )
     ready = check(info, plan, registry.chain, recorded=record_raw)
     lamp = None if light is None else laser_control(source, light, ready.scope.envelope)
+    oracle = None if predicting is None else _oracle(predicting, plan, info.camera)
     create(folder)
     with ExitStack() as held:
         record = held.enter_context(RunRecord(folder, _about(plan, info, config, ready.models)))
@@ -182,6 +204,12 @@ def run_into(
         if snapshot_every_s is not None:
             keeper.draw(log, info.camera, snapshot_every_s)
 
+        keeper.layers = Layers(folder, plan.engine.partition(":")[0])
+        if predicting is not None and oracle is not None:
+            keeper.predictor = predictor_of(
+                predicting, oracle, plan, info.camera, log, keeper.layers, keeper.curve
+            )
+
         def begun(running: Session) -> None:
             keeper.begin(running)
             started(running)
@@ -191,7 +219,7 @@ def run_into(
             plan,
             log,
             raw=raw,
-            watchers=(scribe, *(() if lamp is None else (lamp,)), *watchers),
+            watchers=(scribe, keeper.layers, *(() if lamp is None else (lamp,)), *watchers),
             control=control,
             started=begun,
             ended=keeper.end,
@@ -199,8 +227,16 @@ def run_into(
             archive=log,
             drift=keeper.curve,
             more=keeper.told,
+            layer=keeper.layers.shown,
             orders=keeper.orders(),
         ).run()
+
+
+def _oracle(predicting: Predicting, plan: RunPlan, camera: CameraModel) -> Chain:
+    """The engine that is to predict, if it can."""
+    engine = registry.chain(predicting.engine)
+    check_predictor(engine, EngineContext(camera=camera, psf=plan.psf))
+    return engine
 
 
 def _about(

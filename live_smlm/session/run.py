@@ -39,6 +39,7 @@ from live_smlm.session.plan import Control, Outcome, RunPlan, Topology
 from live_smlm.store.record import Finish
 from live_smlm.transport import ring as ring_memory
 from live_smlm.transport.endpoints import Keys, doorkeeper
+from live_smlm.transport.pictures import Shown
 
 READY_PATIENCE_S = 120.0
 _LOOK_S = 0.05
@@ -66,6 +67,8 @@ class Session:
     """Where viewers get what was localized before they came."""
     more: Callable[[], dict[str, Any]] = dict
     """What else viewers are told of this moment."""
+    layer: Callable[[str], Shown | None] = lambda _: None
+    """A picture of an engine by its name; from any thread."""
     drift: Callable[[], DriftCurve] = lambda: STILL
     """How the sample has wandered, as far as it is known; from any thread."""
     orders: Mapping[str, Callable[[str], None]] = field(default_factory=dict)
@@ -90,7 +93,7 @@ class Session:
         with zmq.Context() as context, ring_memory.create(ready.ring) as ring:
             self._hub = Hub(Dispatcher(ready.dispatch), ring, ready.setup)
             self._guard = Guard(ready.scope)
-            self._audience = Audience(Charts(self.source.info), self.archive)
+            self._audience = Audience(Charts(self.source.info), self.archive, self.layer)
             self._feed = Feed(self.source, self._hub, self.plan.most_frames)
             self._recorder = None if self.raw is None else Recorder(self._hub, self.raw)
             return self._served(context)

@@ -27,14 +27,12 @@ from live_smlm.render.accumulator import CpuAccumulator, Drawing, Mode
 from live_smlm.render.colour import colour
 from live_smlm.render.picture import fitting_bar_nm, save, with_scale_bar
 from live_smlm.render.viewport import Viewport, covering
+from live_smlm.session.growing import Growing
 
 PIXEL_NM = 20.0
-WRONG_SHARE = 0.25
-"""Of a pixel: molecules that would lie farther off are drawn again."""
 MOST_SIDE = 2048
 """Pixels along the picture's longer side; a larger field is drawn more coarsely."""
 _LOOK_S = 0.2
-_END = 2**61
 _GAMMA, _PERCENTILE = 0.7, 99.5
 
 
@@ -47,69 +45,47 @@ class Snapshot:
     camera: CameraModel
     drift: Callable[[], DriftCurve] = lambda: STILL
     """As far as it is known."""
-    molecules: int = 0
-    _have: int = 0
-    _last: int = 0
-    """The last frame of which there is a molecule."""
-    _newest: DriftCurve = STILL
-    """What is taken off of what is drawn now."""
-    _by: DriftCurve = STILL
-    """What was taken off of all that is drawn."""
-    _is_new: bool = False
-    """Whether the picture is another than in the file."""
-    _picture: CpuAccumulator = field(init=False)
+    _growing: Growing = field(init=False)
+    _written: int = 0
+    """The version in the file."""
 
     def __post_init__(self) -> None:
-        self._picture = CpuAccumulator(viewport_of(self.camera))
+        self._growing = Growing(self.archive, viewport_of(self.camera), _add, self.drift)
         for drawing in (Drawing(), Drawing(mode=Mode.GAUSSIAN)):  # compiled before the first frame
             _add(CpuAccumulator(covering((1.0, 1.0), 1.0)), _one_molecule(drawing.mode))
 
+    @property
+    def molecules(self) -> int:
+        """How many are drawn."""
+        return self._growing.molecules
+
     def draw(self) -> str | None:
         """Add what has come to the log since the last time; why not, if so."""
-        return self._try(self._read)
+        return self._try(self._growing.read)
 
     def finish(self) -> str | None:
         """Draw and write what is new; why not, if so."""
-        return self._try(self._put_right) or (self._write() if self._is_new else None)
+        failed = self._try(self._growing.put_right)
+        return failed or (self._write() if self._growing.version != self._written else None)
 
-    def _try(self, draw: Callable[[DriftCurve], None]) -> str | None:
+    def _try(self, draw: Callable[[], None]) -> str | None:
         try:
-            draw(self.drift())
+            draw()
         except Exception as error:  # noqa: BLE001 - told; the run goes on without a picture
             return f"the log cannot be drawn: {error}"
         return None
 
-    def _read(self, drift: DriftCurve) -> None:
-        """Draw what is new by this drift."""
-        if drift is not self._newest:
-            self._newest, self._by = drift, self._by.followed_by(drift, self._last)
-        while (span := self.archive.page(self._have, _END)).stop > self._have:
-            found = span.molecules
-            _add(self._picture, drift.corrected(found))
-            self._have = span.stop
-            self.molecules += len(found)
-            self._last = max(self._last, int(found.frame.max(initial=0)))
-            self._is_new |= len(found) > 0
-
-    def _put_right(self, drift: DriftCurve) -> None:
-        """Draw what is new, and all from the beginning where it would lie too far off."""
-        across, _ = self._by.apart_nm(drift, self._last)
-        if across > WRONG_SHARE * self._picture.viewport.pixel_nm:
-            self._picture = CpuAccumulator(self._picture.viewport)
-            self._have = self.molecules = self._last = 0
-            self._by = self._newest = drift
-        self._read(drift)
-
     def _write(self) -> str | None:
         """The picture as a file, whole or not at all."""
-        drawn = colour(self._picture.image(), percentile=_PERCENTILE, gamma=_GAMMA)
-        pixel_nm = self._picture.viewport.pixel_nm
-        bar = fitting_bar_nm(self._picture.viewport.shape, pixel_nm)
+        picture = self._growing.picture
+        drawn = colour(picture.image(), percentile=_PERCENTILE, gamma=_GAMMA)
+        pixel_nm = picture.viewport.pixel_nm
+        bar = fitting_bar_nm(picture.viewport.shape, pixel_nm)
         try:
             save(self.path, drawn if bar is None else with_scale_bar(drawn, pixel_nm, bar))
         except (OSError, InputError) as error:
             return str(error)
-        self._is_new = False
+        self._written = self._growing.version
         return None
 
 

@@ -2,7 +2,8 @@
 
 `localizations-*.arrows` is the log (`store.log`), `run.json` and
 `events.jsonl` the record (`store.record`), `quality.json` and `quality.jsonl` how good
-it was (`store.quality`), `raw` the movie (`store.raw`).
+it was (`store.quality`), `layers` pictures of engines (`store.layers`), `raw` the movie
+(`store.raw`).
 """
 
 from datetime import datetime
@@ -47,6 +48,11 @@ def history_path(folder: Path) -> Path:
 def quality_path(folder: Path) -> Path:
     """The metrics at last, with the curve of drift."""
     return folder / "quality.json"
+
+
+def layer_path(folder: Path, name: str) -> Path:
+    """A picture that an engine has drawn, beside the molecules."""
+    return folder / "layers" / f"{name}.tif"
 
 
 def report_path(folder: Path) -> Path:

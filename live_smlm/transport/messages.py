@@ -21,6 +21,7 @@ from live_smlm.core import (
     FrameBatch,
     InputError,
     Localizations,
+    Reconstruction,
     from_columns,
     read_device,
 )
@@ -30,6 +31,7 @@ from live_smlm.core.side import side_told
 from live_smlm.physics.psf.files import PARAMETRIC
 from live_smlm.physics.psf.spline import SplinePSF
 from live_smlm.transport.codec import Envelope, MalformedError
+from live_smlm.transport.pictures import IMAGE, picture_parts, read_picture
 from live_smlm.transport.ring import RingPlan
 
 READY = Envelope("ready")
@@ -75,6 +77,8 @@ class Answer:
 
     chunk: int
     molecules: Localizations | None
+    picture: Reconstruction | None = None
+    """An increment of the engine's own picture, where it draws one."""
     error: str | None = None
     evidence: F32 | None = None
     """(n, columns) what the lane's witness says; None where it was not asked."""
@@ -158,7 +162,7 @@ def frames_of(work: Work, pixels: AnyArray) -> FrameBatch:
 
 def answer_message(answer: Answer) -> Envelope:
     """The answer as it travels."""
-    values = {
+    values: dict[str, Any] = {
         "chunk": answer.chunk,
         "error": answer.error,
         "seconds": list(answer.seconds),
@@ -166,7 +170,10 @@ def answer_message(answer: Answer) -> Envelope:
     }
     found = {} if answer.molecules is None else answer.molecules.columns()
     said = {} if answer.evidence is None else {_EVIDENCE: answer.evidence}
-    return Envelope("answer", values, {**found, **said})
+    drawn: dict[str, AnyArray] = {}
+    if answer.picture is not None:
+        values["picture"], drawn = picture_parts(answer.picture)
+    return Envelope("answer", values, {**found, **said, **drawn})
 
 
 def read_answer(message: Envelope) -> Answer:
@@ -174,7 +181,9 @@ def read_answer(message: Envelope) -> Answer:
     values = _of_kind(message, "answer")
     try:
         chunk, error = int(values["chunk"]), values["error"]
-        columns = {name: np.array(column) for name, column in message.arrays.items()}
+        drawn = values.get("picture")
+        picture = None if drawn is None else read_picture(drawn, message.arrays)
+        columns = {n: np.array(column) for n, column in message.arrays.items() if n != IMAGE}
         evidence = columns.pop(_EVIDENCE, None)
         molecules = from_columns(columns) if error is None else None
         engine_s, witness_s = (float(value) for value in values["seconds"])
@@ -186,6 +195,7 @@ def read_answer(message: Envelope) -> Answer:
     return Answer(
         chunk=chunk,
         molecules=molecules,
+        picture=picture,
         error=_text(error),
         evidence=None if evidence is None else evidence.astype(np.float32),
         seconds=(engine_s, witness_s),
