@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -9,12 +10,14 @@ import typer
 
 from live_smlm import config
 from live_smlm.cli.words import Json, PixelNm, Seed, tell
-from live_smlm.core import FrameBatch, Localizations, concatenate, require
+from live_smlm.core import CameraModel, FrameBatch, Localizations, concatenate, require
 from live_smlm.physics.blinking import BLINKINGS
+from live_smlm.physics.dispersion import side_channel, with_side
 from live_smlm.physics.drift import DRIFTS
 from live_smlm.physics.scenario import Scenario
 from live_smlm.physics.simulator import Simulator
 from live_smlm.physics.specimens import SPECIMENS
+from live_smlm.physics.spectra import DYES
 from live_smlm.store.movies import check_movie_writable, write_tiff
 from live_smlm.store.tables import check_writable, write_table
 
@@ -42,6 +45,13 @@ def simulate(
     background: Annotated[
         float, typer.Option("--background", help="Photons per pixel and frame")
     ] = 10.0,
+    background_amplitude: Annotated[
+        float,
+        typer.Option("--background-amplitude", help="Its largest deviation, relative, below 1"),
+    ] = 0.0,
+    background_scale_nm: Annotated[
+        float, typer.Option("--background-scale-nm", help="Size of its structures")
+    ] = 2000.0,
     psf: Annotated[str, typer.Option("--psf", help=config.PSF_HELP)] = PSF,
     camera: Annotated[str, typer.Option("--camera", help=config.CAMERA_HELP)] = CAMERA,
     pixel_nm: PixelNm = 100.0,
@@ -64,6 +74,14 @@ def simulate(
     drift: Annotated[
         str | None, typer.Option("--drift", help=f"kind:key=value,… of {', '.join(DRIFTS)}")
     ] = None,
+    dyes: Annotated[
+        str | None,
+        typer.Option(
+            "--dyes",
+            help=f"With / between them of {', '.join(DYES)}, or two: each labels a specimen of its "
+            "own, and is spread out in a side channel right of the image",
+        ),
+    ] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -73,18 +91,21 @@ def simulate(
     if truth is not None:
         check_writable(truth)
     scenario = Scenario(
-        camera=config.camera_model(config.camera_spec(camera), config.image_shape(size), pixel_nm),
+        camera=_camera(camera, size, pixel_nm, dispersed=dyes is not None),
         psf=config.psf(psf),
         density=density,
         photons=photons,
         photons_spread=photons_spread,
         background=background,
+        background_amplitude=background_amplitude,
+        background_scale_nm=background_scale_nm,
         specimen=specimen,
         blinking=blinking,
         on_frames=on_frames,
         bleaching=bleaching,
         z_range_nm=z_range_nm,
         drift=config.drift(drift),
+        dyes=dyes,
         seed=seed,
     )
     simulator = scenario.simulator()
@@ -94,6 +115,15 @@ def simulate(
         write_table(truth, known, pixel_size_nm=pixel_nm, shape=simulator.camera.shape)
     seconds = time.perf_counter() - started
     tell({"frames": frames, "molecules": len(known), "seconds": round(seconds, 3)}, as_json=as_json)
+
+
+def _camera(text: str, size: str, pixel_nm: float, *, dispersed: bool) -> CameraModel:
+    """The camera that is said; with a side channel beside the image where dyes need one."""
+    spec, shape = config.camera_spec(text), config.image_shape(size)
+    if not dispersed or spec.side_rows is not None:
+        return config.camera_model(spec, shape, pixel_nm)
+    whole = with_side(shape)
+    return replace(config.camera_model(spec, whole, pixel_nm), side=side_channel(whole))
 
 
 def _write(simulator: Simulator, frames: int, out: Path) -> Localizations:

@@ -13,6 +13,7 @@ from live_smlm.physics.emitters import Brightness
 from live_smlm.physics.field import check_number
 from live_smlm.physics.simulator import Simulator
 from live_smlm.physics.specimens import SPECIMENS, Specimen
+from live_smlm.physics.spectra import Dye, dyes
 
 _POOL_PER_VISIBLE = 300.0
 _FLAT = ("siemens", "lines")
@@ -33,6 +34,9 @@ class Scenario:
     """Sigma of the log-normal between molecules; 0: all the same."""
     background: float = 10.0
     """Photons per pixel and frame."""
+    background_amplitude: float = 0.0
+    """Largest deviation from it, relative, below 1: smooth structure of `background_scale_nm`."""
+    background_scale_nm: float = 2000.0
     specimen: str = "uniform"
     blinking: str = "single"
     on_frames: float = 3.0
@@ -44,6 +48,9 @@ class Scenario:
     drift: Drift = NoDrift()  # noqa: RUF009 - frozen and empty, so it may be shared
     seed: int = 0
     frame_interval_s: float = 0.02
+    dyes: str | None = None
+    """Names with / between them: each labels a specimen of its own, and shines in the camera's
+    side channel, too."""
 
     def __post_init__(self) -> None:
         check_number("density", self.density, at_least=0)
@@ -72,11 +79,17 @@ class Scenario:
             blinking=self._blinking(),
             brightness=Brightness(self.photons, self.photons_spread),
             visible_per_um2=self.density,
-            background=Background(self.background),
+            background=Background(
+                self.background, self.background_amplitude, self.background_scale_nm
+            ),
             drift=self.drift,
             seed=self.seed,
             frame_interval_s=self.frame_interval_s,
+            dyes=self._dyes(),
         )
+
+    def _dyes(self) -> tuple[Dye, ...]:
+        return () if self.dyes is None else dyes(self.dyes)
 
     def _blinking(self) -> Blinking:
         kind = BLINKINGS[self.blinking]

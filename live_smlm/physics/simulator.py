@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 
 from live_smlm.core import (
+    F32,
     F64,
     I64,
     PSF,
@@ -24,6 +25,7 @@ from live_smlm.core import (
 )
 from live_smlm.physics.background import Background
 from live_smlm.physics.blinking import Blinking
+from live_smlm.physics.dispersion import Spread, draw_side, own_shift_nm
 from live_smlm.physics.draw import draw
 from live_smlm.physics.drift import Drift, NoDrift, displacements, drift_path
 from live_smlm.physics.emitters import Brightness, start_emitters
@@ -31,6 +33,7 @@ from live_smlm.physics.field import Field, check_number
 from live_smlm.physics.noise import expose
 from live_smlm.physics.slide import HOME, Shift, Slide
 from live_smlm.physics.specimens import Specimen
+from live_smlm.physics.spectra import Dye
 
 _MOST_PIXELS = 2**26
 _MOST_VISIBLE = 2_000_000
@@ -53,6 +56,10 @@ class Simulator:
     drift: Drift = NoDrift()  # noqa: RUF009 - frozen and empty, so it may be shared
     seed: int = 0
     frame_interval_s: float = 0.02
+    dyes: tuple[Dye, ...] = ()
+    """Each labels a specimen of its own, of that kind; told apart in the camera's side channel."""
+    side_light: float = 1.0
+    """Photons of a molecule in the side channel for one in the image."""
 
     def __post_init__(self) -> None:
         check_number("density", self.visible_per_um2, at_least=0)
@@ -74,13 +81,21 @@ class Simulator:
             f"specimen {self.specimen.name!r} reaches {reach:g} nm above and below the focus but "
             f"the {self.psf.name} psf holds for z {z_range} nm; make the specimen flatter",
         )
+        require(
+            not self.dyes or self.camera.side is not None,
+            f"dyes are {', '.join(dye.name for dye in self.dyes)} but the camera has no side "
+            "channel to tell them apart; give it one",
+        )
+        if self.dyes and self.camera.side is not None:
+            Spread(self.dyes, self.camera.side)
+        check_number("side_light", self.side_light, at_least=0)
 
     @property
     def field(self) -> Field:
-        """What the camera sees."""
-        rows, columns = self.camera.shape
+        """What the camera sees; its side channel sees the same again."""
+        (top, bottom), (left, right) = self.camera.view
         pixel = self.camera.pixel_size_nm
-        return Field(rows * pixel, columns * pixel)
+        return Field((bottom - top) * pixel, (right - left) * pixel)
 
     @property
     def visible(self) -> float:
@@ -120,21 +135,36 @@ class Simulator:
         return np.random.SeedSequence(self.seed).spawn(4)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shining:
+    """Molecules of the next frames."""
+
+    image: I64
+    """Which of the frames each is in."""
+    molecule: I64
+    position: F64
+    """x, y, z in nm, with drift, from the corner of what the camera sees."""
+    photons: F64
+    dye: I64
+
+
 class Acquisition:
     """A run of a simulator; each call goes on where the last one stopped."""
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
         emitters, drift, background, noise = simulator.streams()
+        samples = max(1, len(simulator.dyes))
         start = partial(
             start_emitters,
             simulator.specimen,
             simulator.blinking,
             simulator.brightness,
             simulator.field,
-            simulator.visible,
+            simulator.visible / samples,
         )
-        self._slide = Slide(start, simulator.field, emitters)
+        seeds = emitters.spawn(samples) if samples > 1 else [emitters]
+        self._slides = [Slide(start, simulator.field, seed) for seed in seeds]
         self._drift = displacements(simulator.drift, np.random.default_rng(drift))
         camera = simulator.camera
         self._background = simulator.background.pattern(
@@ -155,46 +185,74 @@ class Acquisition:
 
         The truth holds the molecules whose centre is in the frame: x, y, z with
         drift, the photons that arrive in that frame, the background where the
-        molecule is, and the column `molecule`, its identity over the frames.
+        molecule is, the column `molecule`, its identity over the frames, and
+        with several dyes `channel`, which of them it is.
         """
         require(frames > 0, f"frames is {frames}; give at least one")
         index = np.arange(self._frame, self._frame + frames)
         self._frame += frames
-        image, molecule, position, photons = self._molecules(frames, laser_power, shift)
+        on = self._molecules(frames, laser_power, shift)
 
         simulator, camera = self._simulator, self._simulator.camera
         fading = simulator.background.fading(index)
         light = self._background * fading[:, None, None]
-        draw(light, simulator.psf, camera.pixel_size_nm, image, position, photons)
+        (top, bottom), (left, right) = camera.view
+        pixel = camera.pixel_size_nm
+        seen = light[:, top:bottom, left:right]
+        draw(seen, simulator.psf, pixel, on.image, on.position, on.photons)
+        position = on.position + np.array([left * pixel, top * pixel, 0.0])
+        self._disperse(light, on, position)
         pixels = expose(light, camera, self._noise)
 
-        column, row = np.floor(position[:, :2].T / camera.pixel_size_nm).astype(np.int64)
+        column, row = np.floor(position[:, :2].T / pixel).astype(np.int64)
+        inside = (row >= top) & (row < bottom) & (column >= left) & (column < right)
         rows, columns = camera.shape
-        seen = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
         truth = {
-            "frame": index[image],
+            "frame": index[on.image],
             "x": position[:, 0],
             "y": position[:, 1],
             "z": position[:, 2],
-            "photons": photons,
-            "background": self._background[row % rows, column % columns] * fading[image],
-            "molecule": molecule,
+            "photons": on.photons,
+            "background": self._background[row % rows, column % columns] * fading[on.image],
+            "molecule": on.molecule,
         }
+        if len(simulator.dyes) > 1:
+            truth["channel"] = on.dye
         return (
             FrameBatch(pixels, index, index * np.float64(simulator.frame_interval_s)),
-            from_columns({name: values[seen] for name, values in truth.items()}),
+            from_columns({name: values[inside] for name, values in truth.items()}),
         )
 
-    def _molecules(
-        self, frames: int, laser_power: float, shift: Shift
-    ) -> tuple[I64, I64, F64, F64]:
-        """Which image each molecule of the next frames is in, its identity, place and photons."""
-        emissions = [self._slide.step(laser_power, shift) for _ in range(frames)]
+    def _disperse(self, light: F32, on: _Shining, position: F64) -> None:
+        """The same molecules in the side channel, by their dyes."""
+        simulator = self._simulator
+        side, dyes = simulator.camera.side, simulator.dyes
+        if side is None or not dyes:
+            return
+        draw_side(
+            light,
+            simulator.camera,
+            simulator.psf,
+            Spread(dyes, side),
+            on.image,
+            position,
+            on.photons * simulator.side_light,
+            on.dye,
+            own_shift_nm(dyes, on.dye, on.molecule),
+        )
+
+    def _molecules(self, frames: int, laser_power: float, shift: Shift) -> _Shining:
+        """Which image each molecule of the next frames is in, its identity, place and light."""
+        samples = len(self._slides)
+        emissions = [s.step(laser_power, shift) for _ in range(frames) for s in self._slides]
         # The drift is asked last, so that it is not asked once too often.
-        places = [e.position + moved for e, moved in zip(emissions, self._drift, strict=False)]
-        return (
-            np.repeat(np.arange(frames), [len(place) for place in places]),
-            np.concatenate([e.molecule for e in emissions]),
-            np.concatenate(places),
+        moved = [m for _, m in zip(range(frames), self._drift, strict=False) for _ in self._slides]
+        lengths = [len(e.position) for e in emissions]
+        dye = np.tile(np.arange(samples), frames).repeat(lengths)
+        return _Shining(
+            np.repeat(np.repeat(np.arange(frames), samples), lengths),
+            np.concatenate([e.molecule for e in emissions]) * samples + dye,
+            np.concatenate([e.position + m for e, m in zip(emissions, moved, strict=True)]),
             np.concatenate([e.photons for e in emissions]),
+            dye,
         )

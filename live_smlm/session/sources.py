@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -10,6 +10,7 @@ from typing import Literal
 from live_smlm import config
 from live_smlm.config import RunConfig
 from live_smlm.core import PSF, CameraModel, FrameSource, InputError, options, require
+from live_smlm.physics.dispersion import side_channel, with_side
 from live_smlm.physics.psf.gaussian import GaussianPSF
 from live_smlm.physics.scenario import Scenario
 from live_smlm.physics.simulator import Simulator
@@ -32,6 +33,8 @@ class Specimen:
     photons: float = 1500.0
     photons_spread: float = 0.3
     background: float = 10.0
+    background_amplitude: float = 0.0
+    background_scale_nm: float = 2000.0
     specimen: str = "filaments"
     blinking: str = "four-state"
     on_frames: float = 3.0
@@ -40,6 +43,8 @@ class Specimen:
     """As `--drift` says it, with / for the commas between its own words."""
     bleaching: float | None = None
     """Frames in which the pool of `four-state` falls to 1 / e unseen; none: it is only used up."""
+    dyes: str | None = None
+    """As af647/cf660c, or two: with them a side channel is beside the image of `size`."""
     seed: int = 1
     truth: bool = False
     """Keep the true molecules, for whoever asks the source afterwards."""
@@ -130,11 +135,14 @@ def psf_of(run: RunConfig) -> PSF | None:
 
 def camera_of(run: RunConfig, shape: tuple[int, int]) -> CameraModel:
     """The run's camera, for frames of this shape."""
-    known = _CAMERA if run.source.partition(":")[0] in SIMULATED else None
-    said = run.camera or known
+    simulated = run.source.partition(":")[0] in SIMULATED
+    said = run.camera or (_CAMERA if simulated else None)
     if said is None:
         raise InputError('camera is not said; give camera = "scmos:key=value,…"')
-    return config.camera_model(config.camera_spec(said), shape, run.pixel_nm)
+    camera = config.camera_model(config.camera_spec(said), shape, run.pixel_nm)
+    if simulated and "dyes" in options.parse(run.source, "source")[1] and camera.side is None:
+        return replace(camera, side=side_channel(shape))
+    return camera
 
 
 def _movie(run: RunConfig, said: RecordedMovie) -> FrameSource:
@@ -166,9 +174,11 @@ def _rate(text: str | None) -> float | Literal["recorded"] | None:
 
 
 def _simulator(run: RunConfig, said: Specimen, psf: PSF, interval_s: float) -> Simulator:
-    names = ("density", "photons", "photons_spread", "background", "specimen", "blinking")
-    more = ("on_frames", "z_range_nm", "bleaching", "seed")
-    words = {name: getattr(said, name) for name in (*names, *more)}
+    names = ("density", "photons", "photons_spread", "background", "background_amplitude")
+    more = ("background_scale_nm", "specimen", "blinking", "on_frames", "z_range_nm", "bleaching")
+    words = {name: getattr(said, name) for name in (*names, *more, "dyes", "seed")}
     words["drift"] = config.drift(said.drift and said.drift.replace("/", ","))
-    camera = camera_of(run, config.image_shape(said.size))
+    shape = config.image_shape(said.size)
+    own = run.camera is not None and config.camera_spec(run.camera).side_rows is not None
+    camera = camera_of(run, with_side(shape) if said.dyes and not own else shape)
     return Scenario(camera=camera, psf=psf, frame_interval_s=interval_s, **words).simulator()
