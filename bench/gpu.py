@@ -57,6 +57,7 @@ from live_smlm.testing.gpu_place import (
     peak_tflops,
 )
 from live_smlm.testing.torch_plan import SCENE, untrained
+from live_smlm.training.molecules import Molecules
 from live_smlm.training.trainer import Progress, Training, train
 
 ROOT = Path(__file__).parents[1]
@@ -224,12 +225,11 @@ def training(steps: int, device: str) -> list[Row]:
     rows = []
     for movies, workers in ((4, 4), (16, 14), (64, 14)):
         seen: list[Progress] = []
+        lesson = Molecules(architecture=FLAGSHIP, scene=SCENE, movies=movies)
         plan = Training(
-            architecture=FLAGSHIP,
-            scene=SCENE,
+            lesson=lesson,
             steps=steps,
             check_every=max(1, steps // 2),
-            movies=movies,
             device=device,
             workers=workers if device == "cuda" else 0,
         )
@@ -238,7 +238,7 @@ def training(steps: int, device: str) -> list[Row]:
         first, last = seen[0], seen[-1]  # what is compiled once lies before the first
         per_s = (last.step - first.step) / (last.seconds - first.seconds)
         row = {"movies": movies, "workers": plan.workers, "steps/s": round(per_s, 2)}
-        rows.append({**row, "windows/s": round(per_s * movies * plan.frames, 1)})
+        rows.append({**row, "windows/s": round(per_s * movies * lesson.frames, 1)})
     return rows
 
 

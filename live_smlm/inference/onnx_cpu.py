@@ -57,17 +57,17 @@ def graph(path: Path) -> Detect:
     return run
 
 
-def session(path: Path) -> Any:
-    """A graph as onnxruntime has it, in one thread."""
+def session(graph: Path | bytes) -> Any:
+    """A graph, or its file, as onnxruntime has it: in one thread."""
     import onnxruntime as ort  # noqa: PLC0415 - heavy: loaded where a lane opens
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
-    opened = ort.InferenceSession(path, options, providers=[_PROVIDER])
+    opened = ort.InferenceSession(graph, options, providers=[_PROVIDER])
     require(
         opened.get_providers() == [_PROVIDER],
-        f"onnxruntime runs {path.name} on {opened.get_providers()}, not on {_PROVIDER}; "
+        f"onnxruntime runs on {opened.get_providers()}, not on {_PROVIDER}; "
         "install the plain onnxruntime package",
     )
     return opened

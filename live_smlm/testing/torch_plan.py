@@ -19,10 +19,11 @@ from live_smlm.inference.tensorrt_layout import Layout, Part
 from live_smlm.physics.psf.gaussian import AstigmaticPSF
 from live_smlm.training import export
 from live_smlm.training.extraction import GRID, SLOTS
-from live_smlm.training.finish import envelope
+from live_smlm.training.molecules import Molecules, scales_of
+from live_smlm.training.molecules_bundle import envelope
 from live_smlm.training.network import AnyNetwork, build
 from live_smlm.training.scene import Scene
-from live_smlm.training.trainer import Training, scales_of
+from live_smlm.training.trainer import Training
 
 PSF = AstigmaticPSF(130.0, 130.0, 250.0, -250.0, 400.0)
 SCENE = Scene(
@@ -106,8 +107,9 @@ def network_of(bundle: Bundle) -> tuple[AnyNetwork, Scene]:
 def untrained(architecture: str, options: Mapping[str, Any], folder: Path) -> Bundle:
     """A bundle with weights as they were drawn."""
     torch.manual_seed(0)
-    training = Training(architecture=architecture, scene=SCENE, options=options, steps=1)
-    scales = scales_of(SCENE)
+    lesson = Molecules(architecture=architecture, scene=SCENE, options=options)
+    training = Training(lesson=lesson, steps=1)
+    scales = lesson.scales
     network: AnyNetwork = build(architecture, scales, options)
     manifest = Manifest(
         name=folder.name,

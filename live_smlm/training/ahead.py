@@ -1,72 +1,70 @@
-"""Batches in the order of the steps, drawn here or ahead of time by other processes."""
+"""Batches of a lesson in the order of the steps, drawn here or ahead of time by other processes."""
 
 import multiprocessing
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
-from live_smlm.core import InputError
-from live_smlm.training.scene import Batch, Scene, sample
+import torch
 
-Shape = tuple[int, int, tuple[int, int]]
-"""Movies, core frames of a movie, frames of context before and after."""
+from live_smlm.core import AnyArray, InputError
+from live_smlm.training.lesson import HELD_OUT, Batch, Learnable
+
+Drawn = Mapping[str, AnyArray]
 _AHEAD = 4
 """Batches per process that may wait to be used."""
 
 
 @contextmanager
 def batches(
-    scene: Scene,
-    seed: int,
-    steps: range,
-    workers: int,
-    shape: Shape,
-) -> Iterator[Iterator[tuple[int, Batch]]]:
+    lesson: Learnable, seed: int, steps: range, workers: int
+) -> Iterator[Iterator[tuple[int, Drawn]]]:
     """Yield (step, batch) for each of the steps; the same whoever draws them."""
     if workers == 0:
-        yield ((step, _sample(scene, seed, step, shape)) for step in steps)
+        yield ((step, lesson.draw(seed, step)) for step in steps)
         return
     spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, spawn, initializer=_adopt, initargs=(scene, seed))
+    pool = ProcessPoolExecutor(workers, spawn, initializer=_adopt, initargs=(lesson, seed))
     try:
-        yield _ahead(pool, steps, workers, shape)
+        yield _ahead(pool, steps, workers)
     except BrokenProcessPool as error:
         raise InputError(
-            f"one of {workers} workers that draw movies died, often for want of memory; give "
+            f"one of {workers} workers that draw batches died, often for want of memory; give "
             "fewer, and the training goes on from its last checkpoint"
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-_ADOPTED: list[tuple[Scene, int]] = []
+def held_out(lesson: Learnable, count: int, device: torch.device) -> list[Batch]:
+    """The first batches that judge."""
+    return [on(lesson.draw(HELD_OUT, step), device) for step in range(count)]
+
+
+def on(drawn: Drawn, device: torch.device) -> Batch:
+    """A batch where the network is."""
+    return {name: torch.from_numpy(values).to(device) for name, values in drawn.items()}
+
+
+_ADOPTED: list[tuple[Learnable, int]] = []
 """In a drawing process: what it draws, sent once and not with every step."""
 
 
-def _adopt(scene: Scene, seed: int) -> None:
-    _ADOPTED[:] = [(scene, seed)]
+def _adopt(lesson: Learnable, seed: int) -> None:
+    _ADOPTED[:] = [(lesson, seed)]
 
 
-def _draw(step: int, shape: Shape) -> Batch:
-    return _sample(*_ADOPTED[0], step, shape)
+def _draw(step: int) -> Drawn:
+    lesson, seed = _ADOPTED[0]
+    return lesson.draw(seed, step)
 
 
-def _sample(scene: Scene, seed: int, step: int, shape: Shape) -> Batch:
-    movies, frames, halo = shape
-    return sample(scene, seed, step, movies=movies, frames=frames, halo=halo)
-
-
-def _ahead(
-    pool: ProcessPoolExecutor,
-    steps: range,
-    workers: int,
-    shape: Shape,
-) -> Iterator[tuple[int, Batch]]:
-    waiting: deque[tuple[int, Future[Batch]]] = deque()
+def _ahead(pool: ProcessPoolExecutor, steps: range, workers: int) -> Iterator[tuple[int, Drawn]]:
+    waiting: deque[tuple[int, Future[Drawn]]] = deque()
     for step in steps:
-        waiting.append((step, pool.submit(_draw, step, shape)))
+        waiting.append((step, pool.submit(_draw, step)))
         if len(waiting) == _AHEAD * workers:
             number, batch = waiting.popleft()
             yield number, batch.result()

@@ -12,11 +12,10 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from live_smlm.core import InputError, require
 from live_smlm.core.files import replacing
-from live_smlm.training.network import AnyNetwork
 
 _FILE = "checkpoint.safetensors"
 _HEADER = "standing"
@@ -31,7 +30,7 @@ class Standing:
     """All that it shall take."""
     seconds: float
     best_loss: float
-    """Of the held-out movies, and at which step."""
+    """Of the held-out batches, and at which step."""
     best_step: int
     told: Mapping[str, Any]
     """What is trained: a checkpoint of something else is refused."""
@@ -40,7 +39,7 @@ class Standing:
 
 
 def save(
-    folder: Path, standing: Standing, network: AnyNetwork, optimizer: torch.optim.Optimizer
+    folder: Path, standing: Standing, network: nn.Module, optimizer: torch.optim.Optimizer
 ) -> None:
     """Replace the checkpoint in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +54,7 @@ def save(
 def load(
     folder: Path,
     told: Mapping[str, Any],
-    network: AnyNetwork,
+    network: nn.Module,
     optimizer: torch.optim.Optimizer,
 ) -> Standing | None:
     """Put network and optimizer back where they were; None if there is no checkpoint."""

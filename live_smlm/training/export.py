@@ -6,10 +6,6 @@ form all that lies between in 16.
 """
 
 import copy
-import io
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -19,9 +15,10 @@ from torch import Tensor, nn
 
 from live_smlm.inference.raw_maps import Output
 from live_smlm.training.extraction import GRID, Extraction
+from live_smlm.training.lesson import Graph
 from live_smlm.training.network import Z_SIGMA, AnyNetwork, Scales, Z, understood
+from live_smlm.training.onnx_graph import onnx_of
 
-_OPSET = 17
 _SIDE = 2 * GRID
 _TRIAL_FRAMES = 4
 
@@ -116,36 +113,13 @@ def _onnx(module: nn.Module, example: Tensor, stage: str) -> bytes:
     """One graph; number of frames, height and width stay open."""
     given = "frames" if example.ndim == 3 else "features"
     open_axes = {0: "n", example.ndim - 2: "h", example.ndim - 1: "w"}
-    if stage != "molecules":
-        names, axes = [stage], {given: open_axes, stage: {0: "m", 2: "rows", 3: "columns"}}
-    else:
-        names = ["molecules", "crowded"]
-        axes = {
-            given: open_axes,
-            "molecules": {0: "m", 1: "tiles"},
-            "crowded": {0: "m", 1: "tiles"},
-        }
-    buffer = io.BytesIO()
-    with _quiet(), torch.no_grad():
-        torch.onnx.export(
-            module,
-            (example,),
-            buffer,  # type: ignore[arg-type] # the exporter that is asked for takes it
-            input_names=[given],
-            output_names=names,
-            dynamic_axes=axes,
-            opset_version=_OPSET,
-            dynamo=False,
-        )
-    return buffer.getvalue()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the exporter's remarks on shapes that are meant to be constants."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    outputs: tuple[str, ...] = (stage,)
+    axes = {given: open_axes, stage: {0: "m", 2: "rows", 3: "columns"}}
+    if stage == "molecules":
+        outputs = ("molecules", "crowded")
+        axes = {given: open_axes, **{name: {0: "m", 1: "tiles"} for name in outputs}}
+    graph = Graph(module=module, inputs={given: example}, outputs=outputs, open_axes=axes)
+    return onnx_of(graph)
 
 
 def macs_per_pixel(network: AnyNetwork) -> float:

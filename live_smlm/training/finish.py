@@ -1,143 +1,102 @@
-"""The end of a training: the threshold, the files, the scores, the bundle.
+"""The end of a training: what was learnt goes into a folder that engines run.
 
-The threshold is chosen on held-out movies of the scene. Scores are those of
-the written bundle, run as any engine is, on the standard sets whose camera and
-PSF it fits.
+Alone knows that networks of frames become bundles, and all others models.
 """
 
-import importlib.metadata
-import platform
-import shutil
-import subprocess
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
+import copy
+import json
+import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from safetensors.torch import save
 
-from live_smlm.core import EngineContext
-from live_smlm.evaluate import trial
-from live_smlm.evaluate.standard import SETS, TEST_SEEDS, StandardSet
-from live_smlm.fitting.counts import count_scale
-from live_smlm.inference.bundle import Bundle, write_bundle
-from live_smlm.inference.envelope import Envelope
-from live_smlm.inference.manifest import Manifest
-from live_smlm.inference.model_engine import ModelEngine
-from live_smlm.training.export import files, macs_per_pixel, meant
-from live_smlm.training.extraction import GRID, SLOTS
-from live_smlm.training.held_out import HeldOut, found_at_most, held_out
-from live_smlm.training.scene import Scene
+from live_smlm.core import InputError, require
+from live_smlm.inference.bundle import BUNDLE, Bundle
+from live_smlm.inference.folder import WEIGHTS, Kind
+from live_smlm.inference.model import MODEL, Model, Ports, Said, write_model
+from live_smlm.training.ahead import held_out
+from live_smlm.training.lesson import About, Learnable, Lesson, as_used
+from live_smlm.training.molecules import Molecules
+from live_smlm.training.molecules_bundle import write_molecules
+from live_smlm.training.onnx_graph import difference, onnx_of, ports_of
+from live_smlm.training.provenance import provenance
 from live_smlm.training.trainer import Trained, Training
 
-_BATCHES = 16
-_TOLD = ("jaccard", "rmse_lateral_nm", "rmse_axial_nm", "efficiency", "pull_std_x", "pull_std_z")
+_MOST_DIFFERENT = 0.01
+"""A graph that says other than its network by so much, relatively, is none of it."""
+
+
+def kind_of(lesson: Learnable) -> Kind:
+    """What `finish` would write."""
+    return BUNDLE if isinstance(lesson, Molecules) else MODEL
 
 
 def finish(
     trained: Trained, training: Training, out: Path, command: str, *, scored: bool
-) -> Bundle:
-    """Write the bundle; with `scored`, run it on the standard sets and write their scores, too."""
-    network, scene = trained.network, training.scene
-    device = torch.device(training.device)
-    look = held_out(network, trained.scales, scene, _BATCHES, device)
-    threshold = look.best_threshold()
-    most = found_at_most(network, trained.scales, scene, threshold, device)
-    scores = {"held out": _held_out_scores(look, threshold)}
-    manifest = Manifest(
+) -> Bundle | Model:
+    """Write the bundle or model; a bundle may be `scored` on the standard sets."""
+    lesson = training.lesson
+    came = provenance(trained, training, command)
+    if isinstance(lesson, Molecules):
+        return write_molecules(trained.network, lesson, out, came, scored=scored)
+    if isinstance(lesson, Lesson):
+        return _model(trained, lesson, out, came)
+    raise InputError(f"lesson {lesson.name!r} has no graphs() or no about(); give both")
+
+
+def _model(trained: Trained, lesson: Lesson, out: Path, came: dict[str, Any]) -> Model:
+    network = trained.network
+    device = next(network.parameters()).device
+    batches = held_out(lesson, lesson.recipe.looks, device)
+    with as_used(network):
+        judged = lesson.judge(network, batches)
+        about = lesson.about(network, batches)
+    _check_plain(about, lesson.name)
+    files, ports, exported = _exported(copy.deepcopy(network).cpu(), lesson)
+    if about.weights:
+        weights = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+        files[WEIGHTS] = save(weights)
+    scores = {name: _rounded(value) for name, value in judged.items()}
+    said = Said(
         name=out.name,
-        architecture=training.architecture,
-        axes=scene.axes,
-        halo=network.halo,
-        grid=GRID,
-        stride=network.stride,
-        slots=SLOTS,
-        threshold=threshold,
-        margin_px=network.margin_px,
-        macs_per_pixel=macs_per_pixel(network),
-        envelope=replace(envelope(scene), found_per_um2=round(most, 4) or None),
-        outputs=meant(network, trained.scales, scene.axes),
-        provenance={**_provenance(trained, training, command), "scores": scores},
+        architecture=lesson.name,
+        graphs=ports,
+        details=about.details,
+        envelope=about.envelope,
+        psf=None if about.psf is None else about.psf.describe(),
+        provenance={**came, "scores": {"held out": scores}, "exported": exported},
     )
-    held = files(network, trained.scales, scene.axes)
-    bundle = write_bundle(out, manifest, held, scene.psf)
-    if not scored:
-        return bundle
-    scores |= standard_scores(bundle)
-    told = replace(manifest, provenance={**manifest.provenance, "scores": scores})
-    return write_bundle(out, told, held, scene.psf)
+    return write_model(out, said, files, about.psf)
 
 
-def envelope(scene: Scene) -> Envelope:
-    """What a network trained on this scene has seen."""
-    noise = [float(np.sqrt(np.median(count_scale(c).extra))) for c in scene.cameras]
-    return Envelope(
-        pixel_size_nm=(scene.pixel_size_nm, scene.pixel_size_nm),
-        z_nm=scene.z_nm,
-        density_per_um2=scene.density_per_um2,
-        photons=(scene.label_photons, scene.brightest),
-        background=scene.effective(scene.background),
-        read_noise=(min(noise), max(noise)),
-        psf=scene.psf.describe(),
-    )
+def _exported(
+    network: torch.nn.Module, lesson: Lesson
+) -> tuple[dict[str, bytes], dict[str, Ports], dict[str, float]]:
+    """Files, what goes in and out, and how far each graph is from the network."""
+    files, ports, exported = {}, {}, {}
+    with as_used(network):
+        for name, graph in lesson.graphs(network).items():
+            data = onnx_of(graph)
+            off = difference(graph, data)
+            require(
+                off <= _MOST_DIFFERENT,
+                f"graph {name} of lesson {lesson.name!r} says other than its network, by {off:.2g} "
+                "of the largest value; ONNX does not know some part of it as torch does",
+            )
+            files[f"{name}.onnx"], ports[name], exported[name] = data, ports_of(graph), off
+    return files, ports, exported
 
 
-def standard_scores(bundle: Bundle) -> dict[str, Any]:
-    """By standard set: the numbers of the first test movie."""
-    engine = ModelEngine(
-        name=bundle.manifest.architecture, package="live_smlm", model=str(bundle.folder)
-    )
-    scores = {}
-    for standard in SETS:
-        context = EngineContext(camera=standard.camera, psf=standard.psf)
-        if engine.unsupported(context) is None:
-            scores[standard.name] = _scored(engine, context, standard)
-    return scores
+def _check_plain(about: About, name: str) -> None:
+    try:
+        json.dumps([dict(about.details), dict(about.envelope)], allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"lesson {name!r} tells what JSON does not know ({error}); give plain, finite values"
+        ) from error
 
 
-def _scored(engine: ModelEngine, context: EngineContext, standard: StandardSet) -> dict[str, Any]:
-    movie = standard.movie(TEST_SEEDS[0])
-    with engine.open(context) as localize:
-        found = trial.run(localize, movie.frames, engine.spec.halo).found
-    return _rounded(standard.judge(found, movie))
-
-
-def _held_out_scores(look: HeldOut, threshold: float) -> dict[str, Any]:
-    return {"loss": round(look.loss, 3), **_rounded(look.at(threshold).as_dict())}
-
-
-def _rounded(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: None if values.get(k) is None else round(float(values[k]), 4) for k in _TOLD}
-
-
-def _provenance(trained: Trained, training: Training, command: str) -> dict[str, Any]:
-    standing = trained.standing
-    return {
-        "command": command,
-        "seed": training.seed,
-        "steps": standing.step,
-        "minutes": round(standing.seconds / 60, 1),
-        "commit": _commit(),
-        "date": datetime.now(UTC).date().isoformat(),
-        "torch": importlib.metadata.version("torch"),
-        "machine": platform.machine(),
-        "device": training.device,
-        "training": dict(standing.told),
-    }
-
-
-def _commit() -> str:
-    """Of the checkout that this program runs from; "" where it is none, or no git is there."""
-    git = shutil.which("git")
-    if git is None:
-        return ""
-    asked = subprocess.run(  # noqa: S603 - nothing in it comes from outside
-        [git, "rev-parse", "--short", "HEAD"],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parent,
-        check=False,
-    )
-    return asked.stdout.strip()
+def _rounded(value: float) -> float | None:
+    return float(f"{value:.5g}") if math.isfinite(value) else None

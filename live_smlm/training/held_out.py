@@ -1,29 +1,20 @@
-"""How well a network does on movies it was not trained with, while it is trained.
+"""How well a network of frames does on movies it was not trained with."""
 
-The movies come from the scene itself, with a seed that training never takes:
-they choose nothing but the threshold and the moment to stop.
-"""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
 
-from live_smlm.core import Localizations, from_columns
+from live_smlm.core import AnyArray, Localizations, from_columns
 from live_smlm.evaluate.score import Score, score
 from live_smlm.training.extraction import Extraction
+from live_smlm.training.lesson import Batch
 from live_smlm.training.loss import labels, loss
-from live_smlm.training.network import AnyNetwork, Scales, maps
-from live_smlm.training.scene import SIDE, Batch, Scene, sample
+from live_smlm.training.network import Scales, maps
+from live_smlm.training.scene import Scene
 
-SEED = 2**40
-"""Training seeds lie below."""
 THRESHOLDS = tuple(np.round(np.arange(0.2, 0.91, 0.05), 2))
-_MOVIES, _FRAMES = 8, 8
-_CROWDS = 4
-"""Batches of the densest movies."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,23 +39,19 @@ class HeldOut:
         return float(THRESHOLDS[best])
 
 
-def held_out(
-    network: AnyNetwork, scales: Scales, scene: Scene, batches: int, device: torch.device
-) -> HeldOut:
-    """Run the network, as it is now, over `batches` batches of held-out movies."""
-    extraction = Extraction(scales, scene.axes).to(device)
+def held_out(network: Any, scales: Scales, scene: Scene, batches: Sequence[Batch]) -> HeldOut:
+    """Run the network, which is in use, over batches of movies of the scene."""
     losses, found, truth = [], [], []
-    halo = network.halo
-    with _as_used(network):
-        for step in range(batches):
-            batch = sample(scene, SEED, step, movies=_MOVIES, frames=_FRAMES, halo=halo)
-            answer = maps(network, torch.from_numpy(batch.frames).to(device)).float()
-            known = labels(batch, scales, device, scene.axes)
-            losses.append(float(loss(answer, known, network.recipe.weights)))
-            molecules = extraction(answer)[0].cpu().numpy()
-            first = step * _MOVIES * _FRAMES
-            found.append(_found(molecules, first, scene))
-            truth.append(_truth(batch, first, scene))
+    first = 0
+    for batch in batches:
+        frames = batch["frames"]
+        extraction = Extraction(scales, scene.axes).to(frames.device)
+        answer = maps(network, frames).float()
+        known = labels(batch, scales, scene.axes)
+        losses.append(float(loss(answer, known, network.recipe.weights)))
+        found.append(_found(extraction(answer)[0].cpu().numpy(), first, scene))
+        truth.append(_truth(batch, first, scene))
+        first += len(answer)
     columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
     known_columns = {name: np.concatenate([part[name] for part in truth]) for name in truth[0]}
     return HeldOut(
@@ -75,34 +62,7 @@ def held_out(
     )
 
 
-def found_at_most(
-    network: AnyNetwork, scales: Scales, scene: Scene, threshold: float, device: torch.device
-) -> float:
-    """Molecules found per um2 and frame where they are as dense and clear as the scene has them."""
-    crowd = replace(
-        scene,
-        density_per_um2=(scene.density_per_um2[1],) * 2,
-        photons=(scene.photons[1],) * 2,
-        background=(scene.background[0],) * 2,
-    )
-    found = held_out(network, scales, crowd, _CROWDS, device).found
-    frames_um2 = _CROWDS * _MOVIES * _FRAMES * (SIDE * scene.pixel_size_nm / 1000) ** 2
-    return np.count_nonzero(found.axis("probability") >= threshold) / frames_um2
-
-
-@contextmanager
-def _as_used(network: AnyNetwork) -> Iterator[None]:
-    """Without gradients, and with statistics as they are in use; as before afterwards."""
-    training = network.training
-    network.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        network.train(training)
-
-
-def _found(molecules: np.ndarray, first: int, scene: Scene) -> dict[str, np.ndarray]:
+def _found(molecules: AnyArray, first: int, scene: Scene) -> dict[str, AnyArray]:
     """Columns of (windows, tiles, slots, 10), light in effective counts."""
     window, tile, slot = np.nonzero(molecules[..., 0] > 0)
     f = molecules[window, tile, slot].T
@@ -112,7 +72,8 @@ def _found(molecules: np.ndarray, first: int, scene: Scene) -> dict[str, np.ndar
     return columns | ({"z": f[3], "sigma_z": f[8]} if scene.axes == 3 else {})
 
 
-def _truth(batch: Batch, first: int, scene: Scene) -> dict[str, np.ndarray]:
-    m, pixel = batch.molecule.T, np.float32(scene.pixel_size_nm)
-    columns = {"frame": batch.window + first, "x": m[0] * pixel, "y": m[1] * pixel}
+def _truth(batch: Batch, first: int, scene: Scene) -> dict[str, AnyArray]:
+    m, pixel = batch["molecule"].cpu().numpy().T, np.float32(scene.pixel_size_nm)
+    frame = batch["window"].cpu().numpy() + first
+    columns = {"frame": frame, "x": m[0] * pixel, "y": m[1] * pixel}
     return columns | {"photons": m[3]} | ({"z": m[2]} if scene.axes == 3 else {})

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, field, fields
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor, nn, no_grad
 
@@ -82,12 +82,8 @@ class About:
     """Whether they lie beside the graphs, so that other trainings can begin with them."""
 
 
-class Lesson(Protocol):
-    """A frozen dataclass that pickles; its fields are its options, `name:option=value,…`.
-
-    One that learns in a scene has a field `scene: Scene` (or `Scene | None = None`):
-    PSF, cameras, density and light, from the words of the command line.
-    """
+class Learnable(Protocol):
+    """What the trainer must know."""
 
     @property
     def name(self) -> str:
@@ -116,14 +112,27 @@ class Lesson(Protocol):
         """How well it does on held-out batches: `loss`, and what else people want to read.
 
         Names carry their units (`RMSE nm`); nan is what cannot be said. Called
-        without gradients, with the network as in use, in 32 bits; so are the next two.
+        without gradients, with the network as in use, in 32 bits.
         """
 
+
+@runtime_checkable
+class Lesson(Learnable, Protocol):
+    """What can be learnt and becomes a model: a frozen dataclass that pickles.
+
+    Its fields are its options, `name:option=value,…`. One that learns in a
+    scene has a field `scene: Scene` (or `Scene | None = None`): PSF, cameras,
+    density and light, from the words of the command line.
+    """
+
     def graphs(self, network: nn.Module) -> Mapping[str, Graph]:
-        """By name, with the network on the processor; each becomes `NAME.onnx`."""
+        """By name, with the network as in use on the processor; each becomes `NAME.onnx`."""
 
     def about(self, network: nn.Module, batches: Sequence[Batch]) -> About:
-        """For the model; what must be chosen (thresholds) is chosen on held-out batches."""
+        """For the model; what must be chosen (thresholds) is chosen on held-out batches.
+
+        Called as `judge` is.
+        """
 
 
 def found() -> dict[str, EntryPoint]:

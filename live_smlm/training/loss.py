@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows
 
+from live_smlm.training.lesson import Batch
 from live_smlm.training.network import BACKGROUND, LOGIT, SIGMAS, LossWeights, Scales
-from live_smlm.training.scene import Batch
 
 REACH = 3
 """Pixels on each side of a molecule's own that may claim it."""
@@ -35,14 +35,16 @@ class Labels:
     """2: of z nothing is asked, so that no sigma shrinks around a constant."""
 
 
-def labels(batch: Batch, scales: Scales, device: torch.device, axes: int) -> Labels:
-    """The molecules that should be found, in the maps' order and units."""
-    target = torch.from_numpy(batch.molecule[batch.labelled][:, [3, 0, 1, 2]])
+def labels(batch: Batch, scales: Scales, axes: int) -> Labels:
+    """The molecules that should be found, in the maps' order and units.
+
+    The batch is a `scene.Batch` by its fields' names.
+    """
+    target = batch["molecule"][batch["labelled"]][:, [3, 0, 1, 2]]
     target[:, 0] /= scales.photons
     target[:, 3] /= scales.z_nm
-    background = torch.from_numpy(batch.background) / scales.background
-    window = torch.from_numpy(batch.window[batch.labelled])
-    return Labels(window.to(device), target.to(device), background.to(device), axes)
+    background = batch["background"] / scales.background
+    return Labels(batch["window"][batch["labelled"]], target, background, axes)
 
 
 def loss(maps: Tensor, truth: Labels, weights: LossWeights) -> Tensor:

@@ -7,7 +7,7 @@ answer is ten raw maps and what they mean, in scaled units.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from torch.nn import functional as F  # noqa: N812 - the name everybody knows
 
 from live_smlm.core import InputError, require
 from live_smlm.inference.raw_maps import Output
+from live_smlm.training import lesson
 
 GROUP = "live_smlm.networks"
 LOGIT, PHOTONS, X, Y, Z, BACKGROUND = 0, 1, 2, 3, 4, 9
@@ -54,14 +55,9 @@ class LossWeights:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """How a network is trained where nothing else is asked."""
+class Recipe(lesson.Recipe):
+    """How a network of frames is trained where nothing else is asked."""
 
-    learning_rate: float = 1.5e-3
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    warm_up: int = 100
-    """Steps."""
     weights: LossWeights = field(default_factory=LossWeights)
 
 
@@ -140,14 +136,18 @@ def _meant(raw: Tensor, output: Output) -> Tensor:
     return output.scale * raw + output.offset
 
 
+def found() -> dict[str, EntryPoint]:
+    """Networks by name."""
+    return {point.name: point for point in sorted(entry_points(group=GROUP), key=lambda p: p.name)}
+
+
 def build(name: str, scales: Scales, options: Mapping[str, Any] = MappingProxyType({})) -> Any:
     """A fresh network of a registered architecture, its weights drawn from torch's generator."""
-    found = {point.name: point for point in entry_points(group=GROUP)}
+    points = found()
     require(
-        name in found,
-        f"no network is called {name!r}; there are {', '.join(sorted(found)) or 'none'}",
+        name in points, f"no network is called {name!r}; there are {', '.join(points) or 'none'}"
     )
     try:
-        return found[name].load()(scales, **options)
+        return points[name].load()(scales, **options)
     except (ImportError, TypeError) as error:
         raise InputError(f"network {name!r} cannot be made: {error}") from error

@@ -1,8 +1,9 @@
-"""The loop: draw, look, compare, step; every so often score and keep a checkpoint.
+"""The loop: draw, look, compare, step; every so often judge and keep a checkpoint.
 
-A step's data depend on the seed and the step's number alone and the learning
-rate on the step's share of all steps, so a training that was cut goes on as if
-it had not been, on the same kind of machine to the last bit.
+What is learnt is the lesson's business. A step's data depend on the seed and
+the step's number alone, as does what torch draws in it, and the learning rate
+on the step's share of all steps: so a training that was cut goes on as if it
+had not been, on the same kind of machine to the last bit.
 """
 
 import copy
@@ -10,53 +11,45 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import torch
 from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from live_smlm.core import InputError, require
-from live_smlm.evaluate.score import Score
-from live_smlm.inference.bundle import Bundle
-from live_smlm.inference.folder import WEIGHTS
+from live_smlm.inference.bundle import BUNDLE
+from live_smlm.inference.folder import WEIGHTS, Sealed
+from live_smlm.inference.model import MODEL
 from live_smlm.training import checkpoint
-from live_smlm.training.ahead import batches
+from live_smlm.training.ahead import Drawn, batches, held_out, on
 from live_smlm.training.checkpoint import Standing
-from live_smlm.training.held_out import held_out
-from live_smlm.training.loss import labels, loss
-from live_smlm.training.network import AnyNetwork, Recipe, Scales, build, maps
-from live_smlm.training.scene import Batch, Scene
+from live_smlm.training.lesson import HELD_OUT, Batch, Learnable, Recipe, as_used
 
 _TRIAL_STEPS = 30
-_THRESHOLD = 0.5
+_STEPS_OF_A_SEED = 2**22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
     """What to train, and how long."""
 
-    architecture: str
-    scene: Scene
-    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    lesson: Learnable
     steps: int = 0
     """0: as many as `minutes` allow."""
     minutes: float = 0.0
     seed: int = 0
-    movies: int = 4
-    frames: int = 8
-    """Core frames of a movie."""
     check_every: int = 1000
-    """Steps between two looks at the held-out movies; each keeps a checkpoint."""
+    """Steps between two looks at the held-out batches; each keeps a checkpoint."""
     patience: int = 0
     """Looks without progress after which it ends early; 0: never."""
     start: Path | None = None
-    """A bundle whose weights it begins with; None: from nothing."""
+    """A bundle or model whose weights it begins with; None: from nothing."""
     device: str = "cpu"
     workers: int = 0
-    """Processes that draw movies beside the training; 0: none."""
+    """Processes that draw beside the training; 0: none."""
 
     def __post_init__(self) -> None:
         require(
@@ -64,7 +57,7 @@ class Training:
             f"steps is {self.steps} and minutes {self.minutes:g}; give one of them, above 0",
         )
         require(self.check_every > 0, f"check_every is {self.check_every}; give at least 1")
-        require(0 <= self.seed < 2**40, f"seed is {self.seed}; give 0 to 2**40")
+        require(0 <= self.seed < HELD_OUT, f"seed is {self.seed}; give 0 to 2**40")
         for name in ("patience", "workers"):
             value = getattr(self, name)
             require(value >= 0, f"{name} is {value}; it must not be negative")
@@ -75,48 +68,30 @@ class Training:
 
     def told(self) -> dict[str, Any]:
         """What makes this training this one: all but how long and where."""
-        names = ("architecture", "seed", "movies", "frames")
-        told = {name: getattr(self, name) for name in names}
-        told["start"] = None if self.start is None else Bundle.load(self.start).hash
-        return {**told, "options": dict(self.options), "scene": dict(self.scene.describe())}
+        start = None if self.start is None else _started(self.start).hash
+        told = {"architecture": self.lesson.name, "seed": self.seed, "start": start}
+        return {**told, **self.lesson.describe()}
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What is told at every look at the held-out movies."""
+    """What is told at every look at the held-out batches."""
 
     step: int
     steps: int
     seconds: float
     loss: float
     """Of the training since the last look."""
-    held_out_loss: float
-    score: Score
+    judged: Mapping[str, float]
+    """What the lesson says of the held-out batches; `loss` is among it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
     """The end of a training."""
 
-    network: AnyNetwork
-    scales: Scales
+    network: nn.Module
     standing: Standing
-
-
-def scales_of(scene: Scene) -> Scales:
-    """Units in which everything that a scene holds is around 1."""
-    photons, background = scene.effective(scene.photons), scene.effective(scene.background)
-    deepest = max(abs(scene.z_nm[0]), abs(scene.z_nm[1]))
-    middle = math.sqrt(photons[0] * photons[1])
-    level = math.sqrt(background[0] * background[1])
-    return Scales(
-        photons=middle,
-        z_nm=deepest if scene.axes == 3 else 1.0,
-        background=background[1],
-        offset=level,
-        scale=middle / 20 + level,
-        brightest=photons[1] * math.exp(3 * scene.spread) / middle,
-    )
 
 
 def train(
@@ -125,25 +100,24 @@ def train(
     """Train from nothing, or from the checkpoint that lies in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     device = torch.device(training.device)
-    scales = scales_of(training.scene)
     torch.manual_seed(training.seed)
-    network: AnyNetwork = build(training.architecture, scales, training.options)
+    network = training.lesson.network()
     if training.start is not None:
         _begin_with(network, training.start)
-    network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch takes it
-    recipe = network.recipe
+    network.to(device)
+    recipe = training.lesson.recipe
     optimizer = torch.optim.AdamW(
         network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
     )
     told = training.told()
     standing = checkpoint.load(folder, told, network, optimizer)
     if standing is None:
-        steps = training.steps or _steps_in(training, network, scales)
+        steps = training.steps or _steps_in(training, network)
         standing = Standing(0, steps, 0.0, math.inf, 0, told, training.minutes)
     else:
         standing = _continued(standing, training)
-    run = _Run(training, network, scales, optimizer, device, folder)
-    return Trained(network, scales, run.to_the_end(standing, tell))
+    run = _Run(training, network, optimizer, device, folder)
+    return Trained(network, run.to_the_end(standing, tell))
 
 
 def _continued(standing: Standing, training: Training) -> Standing:
@@ -157,23 +131,28 @@ def _continued(standing: Standing, training: Training) -> Standing:
     return replace(standing, steps=steps, minutes=training.minutes)
 
 
-def _begin_with(network: AnyNetwork, folder: Path) -> None:
-    """Take the weights of a bundle; units may differ, the network soon finds its own."""
-    weights = load_file(Bundle.load(folder).folder / WEIGHTS)
+def _begin_with(network: nn.Module, folder: Path) -> None:
+    """Take the weights of another; units may differ, the network soon finds its own."""
+    begun = _started(folder)
+    require(WEIGHTS in begun.files, f"{folder} holds no {WEIGHTS}; begin without it")
     try:
-        network.load_state_dict(weights)
+        network.load_state_dict(load_file(folder / WEIGHTS))
     except RuntimeError as error:
         raise InputError(
-            f"bundle {folder} has not the layers of this network; give one of the same "
-            "architecture and options"
+            f"{folder} has not the layers of this network; give one of the same architecture "
+            "and options"
         ) from error
+
+
+def _started(folder: Path) -> Sealed:
+    """The bundle or model there."""
+    return (MODEL if MODEL.lies_in(folder) else BUNDLE).read(folder)
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
     training: Training
-    network: AnyNetwork
-    scales: Scales
+    network: nn.Module
     optimizer: torch.optim.Optimizer
     device: torch.device
     folder: Path
@@ -184,30 +163,38 @@ class _Run:
         plan = self.training
         if self._stuck(standing):
             return standing
-        with _drawn(plan, self.network, standing) as movies:
-            for step, batch in movies:
-                total += self._step(step, standing.steps, batch)
+        judging: list[Batch] = []
+        with _drawn(plan, standing) as drawn:
+            for step, batch in drawn:
+                total += self._step(step, standing.steps, on(batch, self.device))
                 count += 1
                 done = step + 1
                 if done % plan.check_every and done != standing.steps:
                     continue
-                look = held_out(self.network, self.scales, plan.scene, 8, self.device)
-                require(
-                    math.isfinite(look.loss),
-                    f"training diverged before step {done}: the loss is {look.loss}; train with "
-                    "another seed in another folder",
-                )
+                judging = judging or held_out(plan.lesson, plan.lesson.recipe.looks, self.device)
+                judged = self._judged(judging, done)
                 seconds = before + time.monotonic() - begun
                 standing = replace(standing, step=done, seconds=seconds)
-                if look.loss < standing.best_loss:
-                    standing = replace(standing, best_loss=look.loss, best_step=done)
+                if judged["loss"] < standing.best_loss:
+                    standing = replace(standing, best_loss=judged["loss"], best_step=done)
                 checkpoint.save(self.folder, standing, self.network, self.optimizer)
-                score = look.at(_THRESHOLD)
-                tell(Progress(done, standing.steps, seconds, total / count, look.loss, score))
+                tell(Progress(done, standing.steps, seconds, total / count, judged))
                 total, count = 0.0, 0
                 if self._stuck(standing):
                     break
         return standing
+
+    def _judged(self, batches: list[Batch], step: int) -> Mapping[str, float]:
+        lesson = self.training.lesson
+        with as_used(self.network):
+            judged = lesson.judge(self.network, batches)
+        require("loss" in judged, f"lesson {lesson.name!r} judges without a loss; add `loss`")
+        require(
+            math.isfinite(judged["loss"]),
+            f"training diverged before step {step}: the loss is {judged['loss']}; train with "
+            "another seed in another folder",
+        )
+        return judged
 
     def _stuck(self, standing: Standing) -> bool:
         """Whether patience is at its end."""
@@ -215,23 +202,21 @@ class _Run:
         return plan.patience > 0 and waited >= plan.patience * plan.check_every
 
     def _step(self, step: int, steps: int, batch: Batch) -> float:
-        recipe = self.network.recipe
+        lesson = self.training.lesson
         for group in self.optimizer.param_groups:
-            group["lr"] = _learning_rate(recipe, step, steps)
-        value = _loss(self.network, self.scales, batch, self.device, self.training.scene.axes)
+            group["lr"] = _learning_rate(lesson.recipe, step, steps)
+        torch.manual_seed(self.training.seed * _STEPS_OF_A_SEED + step)  # dropout, noise
+        value = _loss(lesson, self.network, batch)
         self.optimizer.zero_grad()
         value.backward()  # type: ignore[no-untyped-call] # torch leaves it so
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), lesson.recipe.clip)
         self.optimizer.step()
         return float(value.detach())
 
 
-def _loss(
-    network: AnyNetwork, scales: Scales, batch: Batch, device: torch.device, axes: int
-) -> torch.Tensor:
-    with _short_floats(device):
-        answer = maps(network, torch.from_numpy(batch.frames).to(device))
-    return loss(answer.float(), labels(batch, scales, device, axes), network.recipe.weights)
+def _loss(lesson: Learnable, network: nn.Module, batch: Batch) -> Tensor:
+    with _short_floats(next(network.parameters()).device, lesson.recipe):
+        return lesson.loss(network, batch)
 
 
 def _learning_rate(recipe: Recipe, step: int, steps: int) -> float:
@@ -240,30 +225,27 @@ def _learning_rate(recipe: Recipe, step: int, steps: int) -> float:
     return recipe.learning_rate * rise * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
-def _short_floats(device: torch.device) -> AbstractContextManager[None]:
+def _short_floats(device: torch.device, recipe: Recipe) -> AbstractContextManager[None]:
     """16-bit arithmetic where the device has it; else it would be slower than 32 bits."""
     able = device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001 - the only way to ask
-    return torch.autocast(device.type, torch.bfloat16, enabled=able)
+    return torch.autocast(device.type, torch.bfloat16, enabled=able and recipe.short_floats)
 
 
 def _drawn(
-    plan: Training, network: AnyNetwork, standing: Standing
-) -> AbstractContextManager[Iterator[tuple[int, Batch]]]:
-    steps = range(standing.step, standing.steps)
-    shape = (plan.movies, plan.frames, network.halo)
-    return batches(plan.scene, plan.seed, steps, plan.workers, shape)
+    plan: Training, standing: Standing
+) -> AbstractContextManager[Iterator[tuple[int, Drawn]]]:
+    return batches(plan.lesson, plan.seed, range(standing.step, standing.steps), plan.workers)
 
 
-def _steps_in(plan: Training, network: AnyNetwork, scales: Scales) -> int:
+def _steps_in(plan: Training, network: nn.Module) -> int:
     """How many steps fit the minutes, by a short trial of a copy."""
     trial = copy.deepcopy(network)
     device = next(trial.parameters()).device
     began = 0.0
-    standing = Standing(0, _TRIAL_STEPS, 0.0, math.inf, 0, {})
-    with _drawn(plan, network, standing) as movies:
-        for step, batch in movies:
+    with _drawn(plan, Standing(0, _TRIAL_STEPS, 0.0, math.inf, 0, {})) as drawn:
+        for step, batch in drawn:
             # The first steps compile and allocate.
             began = time.monotonic() if step == _TRIAL_STEPS // 3 else began
-            _loss(trial, scales, batch, device, plan.scene.axes).backward()  # type: ignore[no-untyped-call] # as above
+            _loss(plan.lesson, trial, on(batch, device)).backward()  # type: ignore[no-untyped-call] # as above
     each = (time.monotonic() - began) / (_TRIAL_STEPS - _TRIAL_STEPS // 3)
     return max(1, int(plan.minutes * 60 / each))

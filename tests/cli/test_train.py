@@ -6,16 +6,15 @@ import pytest
 
 from live_smlm.cli import main
 from live_smlm.inference.bundle import Bundle
-from live_smlm.training import finish, held_out
+from live_smlm.training import molecules, molecules_bundle
 
 SCENE = "--psf gaussian:sigma_nm=130 --camera scmos:read_noise_e=1.6 --density 0.2:1".split()
 
 
 @pytest.fixture(autouse=True)
 def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(held_out, "_MOVIES", 1)
-    monkeypatch.setattr(held_out, "_FRAMES", 2)
-    monkeypatch.setattr(finish, "_BATCHES", 1)
+    monkeypatch.setattr(molecules, "_JUDGED", (1, 2))
+    monkeypatch.setattr(molecules_bundle, "_BATCHES", 1)
 
 
 def test_a_trained_bundle_localizes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,34 +9,31 @@ from safetensors.torch import load_file
 
 from live_smlm.core import InputError
 from live_smlm.testing.scenes import DEEP, SCALES
-from live_smlm.training import finish, held_out, trainer
+from live_smlm.training import finish, molecules, molecules_bundle, provenance, trainer
 from live_smlm.training.checkpoint import Standing
 from live_smlm.training.export import files, macs_per_pixel
 from live_smlm.training.extraction import Extraction
+from live_smlm.training.molecules import Molecules, scales_of
 from live_smlm.training.network import AnyNetwork, Scales, build, maps
 from live_smlm.training.scene import sample
-from live_smlm.training.trainer import Progress, Trained, Training, scales_of, train
+from live_smlm.training.trainer import Progress, Trained, Training, train
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
 def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(held_out, "_MOVIES", 1)
-    monkeypatch.setattr(held_out, "_FRAMES", 2)
-    monkeypatch.setattr(finish, "_BATCHES", 1)
+    monkeypatch.setattr(molecules, "_JUDGED", (1, 2))
+    monkeypatch.setattr(molecules_bundle, "_BATCHES", 1)
 
 
 def a_training(steps: int) -> Training:
-    return Training(
-        architecture="glint",
-        scene=DEEP,
-        options={"width": 4},
-        steps=steps,
-        movies=1,
-        frames=2,
-        check_every=3,
-    )
+    return Training(lesson=a_lesson(), steps=steps, check_every=3)
+
+
+def a_lesson(width: int = 4) -> Molecules:
+    options = {"width": width}
+    return Molecules(architecture="glint", scene=DEEP, options=options, movies=1, frames=2)
 
 
 def weights(trained: Trained) -> dict[str, torch.Tensor]:
@@ -102,7 +99,7 @@ def test_it_begins_with_the_weights_of_a_bundle(tmp_path: Path) -> None:
     held = load_file(bundle / "weights.safetensors")
     for name, value in weights(second).items():
         assert torch.equal(value, held[name]), name
-    wider = dataclasses.replace(still, options={"width": 8})
+    wider = dataclasses.replace(still, lesson=a_lesson(8))
     with pytest.raises(InputError, match="has not the layers"):
         train(wider, tmp_path / "three")
 
@@ -126,7 +123,7 @@ def test_a_training_goes_on_for_as_long_as_is_asked_now() -> None:
 
 def test_a_bundle_is_written_where_there_is_no_git(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    assert not finish._commit()
+    assert not provenance._commit()
 
 
 @pytest.mark.parametrize(
