@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from live_smlm.core import STILL
+from live_smlm.core import STILL, Reconstruction
 from live_smlm.metrics import series
 from live_smlm.session import judgement
+from live_smlm.session.layers import words
 from live_smlm.store.json_text import seconds
+from live_smlm.store.layers import read_layers
 from live_smlm.store.log import records
 from live_smlm.store.quality import Judged, read_quality
 from live_smlm.store.record import Finish, read_events, read_run
 from live_smlm.store.run_folder import check_run
+from live_smlm.transport.pictures import Shown
 from live_smlm.transport.viewing import Event
 from live_smlm.view.follow import Sink
 
@@ -27,9 +30,16 @@ _LATENCY_UNKNOWN = np.zeros(0)
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A run of which nothing can be asked any more."""
+    """A run of which nothing can be asked any more but its pictures."""
 
+    layers: Mapping[str, Reconstruction]
+    sink: Sink
     in_control: bool = False
+
+    def show(self, layer: str) -> None:
+        """See `view.link.Control`."""
+        if layer in self.layers:
+            self.sink.layer(layer, self.layers[layer])
 
     def stop(self, reason: str) -> str | None:
         """See `view.link.Control`."""
@@ -48,11 +58,11 @@ class Ended:
 def replayed(folder: Path, sink: Sink) -> Iterator[Ended]:
     """Tell `sink` all that a folder holds, on a thread of its own, while this is open."""
     check_run(folder)
-    reading = _Reading(folder, sink, read_run(folder))
+    reading = _Reading(folder, sink, read_run(folder), read_layers(folder))
     thread = threading.Thread(target=reading.run, name="replay")
     thread.start()
     try:
-        yield Ended()
+        yield Ended(reading.layers, sink)
     finally:
         reading.leave.set()
         thread.join()
@@ -65,6 +75,7 @@ class _Reading:
     folder: Path
     sink: Sink
     record: Mapping[str, Any]
+    layers: Mapping[str, Reconstruction]
     leave: threading.Event = field(default_factory=threading.Event)
     failure: Exception | None = None
 
@@ -86,7 +97,10 @@ class _Reading:
         rows, columns = camera["shape"]
         area_um2 = rows * columns * (camera["pixel_size_nm"] / 1000) ** 2
         charts = series.start(area_um2, None)
-        known = _known(judged)
+        known = {
+            **_known(judged),
+            "layers": {n: words(Shown(1, p)) for n, p in self.layers.items()},
+        }
         self.sink.state(self._state(charts, known))
         for number, record in enumerate(records(self.folder)):
             if self.leave.is_set():

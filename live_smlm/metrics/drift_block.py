@@ -43,7 +43,7 @@ def closed(state: DriftState, block: Seen, stop: int) -> DriftState:
     """The block is full: where is the sample?"""
     places = block.once(state.begun)
     if not len(places):
-        return replace(state, begun=stop, missed=state.lost_frames, lost=0)
+        return replace(state, begun=stop, missed=state.missed + state.lost, lost=0)
     frame = float(places.frame.mean())
     going, step = went(state.going, block)
     bank = state.bank.stepped(frame, step.by, step.variance, step.frames)

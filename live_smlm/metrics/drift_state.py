@@ -13,6 +13,8 @@ from live_smlm.metrics.drift_map import Places, SampleMap
 from live_smlm.metrics.fiducials import Fiducials
 from live_smlm.metrics.linking import Links
 
+KNOWN = 16
+"""Blocks after which a sample that is not found is lost; before, there is little to know it by."""
 _FIRST_LOOK = 8
 """Blocks after which all are laid on the map again for the first time."""
 NOWHERE = np.zeros(0)
@@ -60,8 +62,8 @@ class DriftState:
 
     @property
     def lost_frames(self) -> int:
-        """Frames since the sample was last found; 0 while it is."""
-        return self.missed + self.lost
+        """Frames since the sample was last found; 0 while it is, or was never well known."""
+        return self.missed + self.lost if len(self.knots) >= KNOWN else 0
 
     @property
     def error_nm(self) -> tuple[float, float, float]:

@@ -60,6 +60,8 @@ class Hub:
     abort: threading.Event = field(default_factory=threading.Event)
     gone: "queue.SimpleQueue[bytes]" = field(default_factory=queue.SimpleQueue)
     """Workers that somebody has seen die, by name."""
+    hung: "queue.SimpleQueue[str]" = field(default_factory=queue.SimpleQueue)
+    """Workers of which a lane hangs, by name: whoever can is to end them."""
     refused: str | None = None
     """Why a lane could not open its engine."""
     over: threading.Event = field(default_factory=threading.Event)
@@ -263,6 +265,7 @@ class Hub:
             elif now - self._heard.get(worker, now) > SILENCE_S:
                 self._lose(lane, f"was silent for {SILENCE_S:g} s", for_ever=False)
             elif lane.holds is not None and now - lane.since > CHUNK_S:
+                self.hung.put(worker.decode(errors="replace"))
                 self._lose(lane, f"held one chunk for {CHUNK_S:g} s", for_ever=False)
 
     def _lose(self, lane: _Lane, why: str, *, for_ever: bool = True) -> None:

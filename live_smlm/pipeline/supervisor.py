@@ -7,6 +7,7 @@ processes only, so that the same works on every system.
 import contextlib
 import multiprocessing
 import os
+import queue
 import signal
 import threading
 import time
@@ -100,6 +101,7 @@ class _Team:
     def watch(self) -> None:
         """Look after the members until told to stop, or until there is nothing left to do."""
         while not self.stop.wait(_LOOK_S) and not self.hub.over.is_set():
+            self.end_hung()
             for place in self.places:
                 process = self.members.get(place.name)
                 if process is None or process.is_alive() or self.hub.over.is_set():
@@ -111,6 +113,12 @@ class _Team:
                     self.start(place)
                 else:
                     self.hub.tell("worker given up", f"{place.name} died too often")
+
+    def end_hung(self) -> None:
+        """What hangs inside an engine ends with its process only."""
+        with contextlib.suppress(queue.Empty):
+            while (process := self.members.get(self.hub.hung.get_nowait())) is not None:
+                process.kill()
 
     def may_restart(self) -> bool:
         now = time.monotonic()

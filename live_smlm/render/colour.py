@@ -22,6 +22,7 @@ _USUAL_SHARE = 1.0
 _STEPS = {
     "grays": "000000 ffffff",
     "hot": "000000 ff0000 ffff00 ffffff",
+    "cold": "000000 0033a0 30a8ff ffffff",
     "viridis": "440154 470d60 48186a 482374 472d7b 453681 424086 3f4989 3b528b 375a8d 33638d"
     " 2f6a8e 2c728e 297a8e 26818e 23898e 21908c 1f988b 1f9f88 21a685 28ae80 31b57b 3ebc74"
     " 4cc26c 5dc963 6ece58 82d34c 96d83f abdc32 c0df24 d5e21a eae51a fde725",

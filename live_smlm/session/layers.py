@@ -75,7 +75,7 @@ class Layers:
         """What there is, for viewers."""
         with self._lock:
             shown = dict(self._shown)
-        return {"layers": {name: _words(one) for name, one in shown.items()}}
+        return {"layers": {name: words(one) for name, one in shown.items()}}
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
@@ -113,7 +113,8 @@ class Layers:
                 self.tell("picture not kept", f"{name}: {error}; make room on the disk")
 
 
-def _words(shown: Shown) -> dict[str, Any]:
+def words(shown: Shown) -> dict[str, Any]:
+    """What viewers are told of a picture, in plain values."""
     picture = shown.picture
     return {
         "version": shown.version,

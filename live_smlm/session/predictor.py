@@ -24,7 +24,7 @@ from live_smlm.core import (
     require,
 )
 from live_smlm.pipeline.desk import Archive
-from live_smlm.pipeline.picture_lane import LaneError, PictureLane
+from live_smlm.pipeline.picture_lane import PATIENCE_S, LaneError, PictureLane
 from live_smlm.render.accumulator import CpuAccumulator, Drawing, Mode
 from live_smlm.render.viewport import covering
 from live_smlm.session.crew import make_engines
@@ -38,6 +38,8 @@ PIXEL_NM = 20.0
 MOST_PIXELS = 2**24
 FAILURES = 3
 """In a row, after which it is given up."""
+LAST_S = 60.0
+"""For the last prediction, when the run is over."""
 _LOOK_S = 0.1
 _REST = 1.0
 """For so much of the time that a prediction took, it rests."""
@@ -49,6 +51,8 @@ class Predicting:
 
     engine: str
     every_s: float = 10.0
+    patience_s: float = PATIENCE_S
+    """For one picture."""
 
     def __post_init__(self) -> None:
         require(
@@ -68,6 +72,8 @@ class Predictor:
     every_s: float
     tell: Callable[[str, str], None] = lambda _, __: None
     failures: int = 0
+    _until_s: float = math.inf
+    """When it is waited for no longer."""
     _drawn: int = 0
     """The version that was shown last."""
 
@@ -75,11 +81,13 @@ class Predictor:
     def working(self) -> Iterator[None]:
         """Predict meanwhile, and once more at the end, when all molecules are in."""
         over = threading.Event()
+        self.lane.waits = lambda: time.monotonic() < self._until_s
         thread = threading.Thread(target=self._work, args=(over,), name="predictor")
         thread.start()
         try:
             yield
         finally:
+            self._until_s = time.monotonic() + LAST_S
             over.set()
             thread.join()
 
@@ -168,7 +176,7 @@ def predictor_of(
         device=Device(kind, plan.device.index),
     )
     growing = Growing(archive, covering((height, width), pixel_nm), _count, drift)
-    lane = PictureLane(setup, make_engines)
+    lane = PictureLane(setup, make_engines, predicting.patience_s)
     return Predictor(lane, growing, layers, engine.spec.name, predicting.every_s)
 
 

@@ -35,6 +35,12 @@ def write_layer(folder: Path, name: str, picture: Reconstruction) -> None:
         )
 
 
+def read_layers(folder: Path) -> dict[str, Reconstruction]:
+    """All pictures of a run, by name."""
+    pictures = layer_path(folder, "name").parent
+    return {path.stem: read_layer(path) for path in sorted(pictures.glob("*.tif"))}
+
+
 def read_layer(path: Path) -> Reconstruction:
     """A picture that was written; refuses what is none of ours."""
     try:

@@ -1,4 +1,4 @@
-"""A package of somebody else's, laid out in a folder as pip would, for tests of what plugins can do."""
+"""A package of somebody else's, laid out in a folder as pip would."""
 
 from collections.abc import Mapping
 from importlib import invalidate_caches

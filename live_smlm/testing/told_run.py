@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from live_smlm.core import DriftCurve, Localizations, from_columns
+from live_smlm.core import DriftCurve, Localizations, Reconstruction, from_columns
 from live_smlm.transport.viewing import LiveFrame
 from live_smlm.view.follow import Sink
 
@@ -42,6 +42,8 @@ class ToldRun:
     asked: list[tuple[str, str]] = field(default_factory=list)
     """What the window asked for, and why."""
     refusal: str | None = None
+    shown: str = ""
+    """The picture of an engine that is looked at."""
     _said: "queue.Queue[Callable[[Sink], None] | None]" = field(default_factory=queue.Queue)
 
     def say(self, word: Callable[[Sink], None]) -> None:
@@ -60,6 +62,10 @@ class ToldRun:
         """How the sample has wandered."""
         self.say(lambda sink: sink.drift(curve))
 
+    def layer(self, name: str, picture: Reconstruction) -> None:
+        """A picture of an engine."""
+        self.say(lambda sink: sink.layer(name, picture))
+
     def frame(self, number: int, molecules: Localizations) -> None:
         """A camera frame with a bright spot where each molecule is."""
         pixels = np.full((128, 128), 100, np.uint16)
@@ -68,6 +74,10 @@ class ToldRun:
             number=number, pixels=pixels, binning=1, pixel_size_nm=100.0, molecules=molecules
         )
         self.say(lambda sink: sink.frame(live))
+
+    def show(self, layer: str) -> None:
+        """See `view.link.Control`."""
+        self.shown = layer
 
     def stop(self, reason: str) -> str | None:
         """See `view.link.Control`."""

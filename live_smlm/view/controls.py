@@ -61,13 +61,14 @@ class Acts:
 class Controls(QScrollArea):
     """Everything about the picture's looks."""
 
-    def __init__(self, choose: Callable[[Taste], None], acts: Acts) -> None:
+    def __init__(self, choose: Callable[[Taste], None], acts: Acts, layers: QWidget) -> None:
         super().__init__()
         self._choose = choose
         self._acts = acts
         self._taste = Taste()
         self.stack = scrolled(self, 6)
         self._tools()
+        self.stack.addWidget(layers)
         self._drawing()
         self._contrast()
         self._choice()

@@ -13,10 +13,11 @@ from typing import Any, Protocol
 
 import zmq
 
-from live_smlm.core import DriftCurve, Localizations
+from live_smlm.core import DriftCurve, Localizations, Reconstruction
 from live_smlm.transport import viewing
 from live_smlm.transport.codec import Envelope, MalformedError
 from live_smlm.transport.endpoints import Keys, check_address, connected, receive, send
+from live_smlm.transport.pictures import read_layer
 from live_smlm.transport.viewing import Event, Happenings, LiveFrame, Span
 from live_smlm.view.follow_desk import Desk
 from live_smlm.view.follow_join import Joint
@@ -57,6 +58,9 @@ class Sink(Protocol):
 
     def drift(self, curve: DriftCurve) -> None:
         """How the sample has wandered, as far as it is known now: again when it changes."""
+
+    def layer(self, name: str, picture: Reconstruction) -> None:
+        """A picture of an engine that is looked at, when it has changed."""
 
     def lost(self, why: str) -> None:
         """The run has ended (nothing more will come) or has fallen silent."""
@@ -183,6 +187,7 @@ class _Follower:
         self._spans.knows(published)
         self._events.knows(events)
         self._charts.heard(values.get("series"))
+        self.desk.layers.heard(values.get("layers"))
         self._state = values
         self._tell_state()
         ended = values.get("finished")
@@ -206,13 +211,15 @@ class _Follower:
 
     def _ask(self, door: "zmq.Socket[bytes]") -> None:
         """Ask the desk for what is missing, one thing of a kind at a time."""
-        wanted: dict[str, dict[str, int]] = {}
+        wanted: dict[str, dict[str, int | str]] = {}
         if (span := self._spans.missing()) is not None:
             wanted["history"] = {"first": span[0], "stop": span[1]}
         if (events := self._events.missing()) is not None:
             wanted["events"] = {"first": events[0]}
         if self._charts.torn:
             wanted["series"] = {}
+        if (layer := self.desk.layers.missing()) is not None:
+            wanted["layer"] = {"name": layer}
         now = time.monotonic()
         if now - self._sign_s > _SIGN_S:
             self._sign_s = now
@@ -243,6 +250,10 @@ class _Follower:
         elif kind == "series":
             self._charts.fetched(message.values)
             self._tell_state()
+        elif kind == "layer":
+            name, shown = read_layer(message)
+            self.desk.layers.fetched(name, shown.version)
+            self.sink.layer(name, shown.picture)
 
     def _refused(self, kind: str, why: str) -> None:
         """Go on without it."""
@@ -252,12 +263,15 @@ class _Follower:
             self._hand_on(self._spans.forgo(span[1]))
         elif kind == "events" and (events := self._events.missing()) is not None:
             self._tell(self._events.forgo(events[1]))
+        elif kind == "layer":
+            self.desk.layers.forgo(self.desk.layers.wanted)
 
     def _over(self) -> bool:
         """Whether nothing more will come; says so, and says when the run falls silent."""
         quiet_s = time.monotonic() - self._heard_s
         if self._finished:
-            lacking = self._spans.missing() or self._events.missing() or self._charts.torn
+            drawn = self.desk.layers.lacking
+            lacking = self._spans.missing() or self._events.missing() or self._charts.torn or drawn
             complete = not lacking
             if complete or quiet_s > _PATIENCE_S:
                 self.sink.lost(self._finished if complete else self._incomplete())

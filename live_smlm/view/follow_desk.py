@@ -19,6 +19,7 @@ from live_smlm.transport.endpoints import (
     send,
 )
 from live_smlm.transport.viewing import Command, command_message, text
+from live_smlm.view.follow_layers import Layers
 
 PATIENCE_MS = 3000
 _ANYWHERE = {"0.0.0.0", "::", "*"}  # noqa: S104 - recognized, never bound
@@ -61,6 +62,8 @@ class Desk:
     token: str = field(default="", repr=False)
     address: str = ""
     """Empty until the run has told it."""
+    layers: Layers = field(default_factory=Layers)
+    """What is followed of the run's pictures."""
 
     def learn(self, stream: str, told: str) -> None:
         """Take the address that the run tells on its stream."""
@@ -71,6 +74,10 @@ class Desk:
     def in_control(self) -> bool:
         """Whether there is a token to show; only the run knows if it is the right one."""
         return bool(self.token)
+
+    def show(self, layer: str) -> None:
+        """Tell the sink of this picture from now on; of none where it is empty."""
+        self.layers.wanted = layer
 
     def stop(self, reason: str) -> str | None:
         """Ask for the end: all that was captured is kept. Why not, in words, if refused.

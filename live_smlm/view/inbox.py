@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from live_smlm.core import STILL, DriftCurve, Localizations
+from live_smlm.core import STILL, DriftCurve, Localizations, Reconstruction
 from live_smlm.transport.viewing import Event
 from live_smlm.view import news
 from live_smlm.view.follow import LiveFrame
@@ -29,6 +29,8 @@ class Inbox:
     """What is told of every molecule; nothing before there are any."""
     curve: DriftCurve = STILL
     """How the sample has wandered; another object once it is known otherwise."""
+    picture: tuple[str, Reconstruction] | None = None
+    """The newest picture of an engine, and its name."""
     _frame: LiveFrame | None = None
     _draw: Draw | None = None
     _waiting: deque[Localizations] = field(default_factory=deque)
@@ -69,6 +71,11 @@ class Inbox:
         with self._lock:
             if not curve.same(self.curve):
                 self.curve = curve
+
+    def layer(self, name: str, picture: Reconstruction) -> None:
+        """A picture of an engine."""
+        with self._lock:
+            self.picture = name, picture
 
     def lost(self, why: str) -> None:
         """The run has ended or fallen silent."""

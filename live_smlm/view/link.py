@@ -19,6 +19,9 @@ class Control(Protocol):
     def in_control(self) -> bool:
         """Whether it is worth asking."""
 
+    def show(self, layer: str) -> None:
+        """Tell of this picture of an engine from now on; of none where it is empty."""
+
     def stop(self, reason: str) -> str | None:
         """Keep all that was captured, and end."""
 
@@ -84,6 +87,11 @@ class Link:
         control = self._control
         if control is not None:
             self._ask(lambda said: control.order(what, said), words)
+
+    def show(self, layer: str) -> None:
+        """Have this picture of an engine told; none where it is empty."""
+        if self._control is not None:
+            self._control.show(layer)
 
     def refusal(self) -> str | None:
         """Why the run refused what was asked, told once."""

@@ -24,6 +24,7 @@ from live_smlm.view.hand import Hand
 from live_smlm.view.inbox import Inbox
 from live_smlm.view.link import Join, Link
 from live_smlm.view.news import News
+from live_smlm.view.over import Laid, Over, laid
 from live_smlm.view.sight import fitted
 from live_smlm.view.taste import Taste, shading_of, suited
 from live_smlm.view.tone import Shading
@@ -45,6 +46,8 @@ class Fresh:
     near: Picture | None = None
     far: Picture | None = None
     shading: Shading | None = None
+    laid: Laid | None = None
+    """What is laid over the molecules."""
     frame: LiveFrame | None = None
 
     def __bool__(self) -> bool:
@@ -64,6 +67,8 @@ class Presenter:
     shading: Shading | None = None
     drawer: Callable[[], Choice | None] = lambda: Choice(on_the_processor, "the processor draws")
     """Who adds molecules up; None as long as that is not known."""
+    over: Over = field(default_factory=Over)
+    """The picture of an engine that is laid over the molecules."""
     choice: Choice | None = None
     """Who does, once there is something to draw."""
     _inbox: Inbox = field(default_factory=Inbox)
@@ -74,6 +79,8 @@ class Presenter:
     _shown: Fresh = field(default_factory=Fresh)
     _columns: frozenset[str] = frozenset()
     _curve: DriftCurve = STILL
+    _laid: tuple[object, Over, Laid | None] = (None, Over(), None)
+    """Of which picture, how it was wanted, and what came of it."""
     _toned_s: float = 0.0
     _toned: Look | None = None
     """When the brightness was looked at, and how that picture was drawn."""
@@ -99,6 +106,7 @@ class Presenter:
             self._canvas = self.hand = self.near = self.far = self.shading = None
             self._inbox, self._columns, self._curve = Inbox(), frozenset(), STILL
             self._shown = Fresh()
+            self.over, self._laid = Over(), (None, Over(), None)
 
     def resized(self, size: tuple[int, int], pixels_per_point: float) -> None:
         """The picture has another size (rows, columns) in points, or is on another screen."""
@@ -120,6 +128,11 @@ class Presenter:
         self.taste = taste
         self._ask_look()
         self._toned_s = 0.0
+
+    def lay(self, over: Over) -> None:
+        """Lay this picture of an engine over the molecules from now on."""
+        self.over = over
+        self.link.show(over.name)
 
     def dim(self, factor: float) -> None:
         """Set the contrast by hand: the brightest shade is at so many times as many molecules."""
@@ -145,6 +158,7 @@ class Presenter:
             far=None if self._canvas is None else self._canvas.overview(),
         )
         self.near, self.far = now.near, now.far
+        now.laid = self._lay_over()
         if now.far is not None:
             self._shade(now.near or now.far)
         now.shading = self.shading
@@ -152,6 +166,15 @@ class Presenter:
         names = Fresh.__slots__
         changed = {n: getattr(now, n) for n in names if getattr(now, n) is not getattr(before, n)}
         return Fresh(**{**changed, "frame": self._inbox.take_frame()})
+
+    def _lay_over(self) -> Laid | None:
+        """What lies over the molecules now; None: nothing does."""
+        told, before = self._inbox.picture, self._laid
+        if told is None or told[0] != self.over.name:
+            return None
+        if before[0] is not told[1] or before[1] != self.over:
+            self._laid = told[1], self.over, laid(told[1], self.over)
+        return self._laid[2]
 
     def _open_canvas(self) -> None:
         """Begin to draw once it is known how large the field is."""

@@ -12,6 +12,7 @@ from live_smlm.render.colour import Rgb
 from live_smlm.render.layer import Picture
 from live_smlm.view import measure, paint
 from live_smlm.view.hand import Hand
+from live_smlm.view.over import Laid, warning
 from live_smlm.view.presenter import Fresh, Presenter
 from live_smlm.view.regions import outlines
 from live_smlm.view.sight import Place
@@ -30,6 +31,7 @@ class Stage:
     def __init__(self, presenter: Presenter) -> None:
         self._presenter = presenter
         self._mapped_s, self._map_is_old = 0.0, False
+        self._is_laid = False
         self.surface = Surface(self.steer, self._resized)
         presenter.drawer = self.surface.drawer
 
@@ -50,6 +52,7 @@ class Stage:
         if fresh.shading is not None:
             self.surface.shade(fresh.shading)
             self._explain()
+        self._lay_over(fresh.laid)
         mapped = self._draw_map(fresh)
         hand = self._presenter.hand
         if hand is None:
@@ -73,6 +76,15 @@ class Stage:
         self._presenter.resized(size, self.surface.devicePixelRatioF())
         if self._presenter.hand is not None:
             self.surface.show_hand(self._presenter.hand)
+
+    def _lay_over(self, changed: Laid | None) -> None:
+        """What an engine has drawn; taken away once nobody wants it any more."""
+        wanted = bool(self._presenter.over.name)
+        if changed is not None:
+            self.surface.lay_over(changed)
+        elif self._is_laid and not wanted:
+            self.surface.lay_over(None)
+        self._is_laid = wanted and (self._is_laid or changed is not None)
 
     def _explain(self) -> None:
         """The colour bar's words."""
@@ -106,7 +118,8 @@ class Stage:
         """Words and curves of what is pointed at and marked."""
         overlay, near = self.surface.glass.overlay, self._presenter.near
         overlay.readout = _readout(hand, near)
-        overlay.warning = self._presenter.look[1]
+        said = (self._presenter.look[1], warning(self._presenter.over, self._presenter.news))
+        overlay.warning = "; ".join(filter(None, said))
         overlay.profile = None
         line, region = hand.line, hand.region
         if line is not None and line.length_nm > 0:

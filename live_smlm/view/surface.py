@@ -28,6 +28,7 @@ from live_smlm.render.colour import Rgb
 from live_smlm.render.layer import Picture
 from live_smlm.view import paint, theme
 from live_smlm.view.hand import Hand, Tool
+from live_smlm.view.over import Laid
 from live_smlm.view.sight import Place
 from live_smlm.view.tone import Shading
 from live_smlm.view.visual import PictureNode
@@ -102,6 +103,11 @@ class Surface(QWidget):
     def upload(self, name: str, picture: Picture) -> None:
         """A new picture of the layer `near` or `far`."""
         self._picture.upload(name, picture)
+        self.canvas.update()
+
+    def lay_over(self, laid: Laid | None) -> None:
+        """A picture of an engine over the molecules, or none."""
+        self._picture.lay_over(laid)
         self.canvas.update()
 
     def shade(self, shading: Shading) -> None:

@@ -1,8 +1,9 @@
 """The picture on the graphics card: float sums in, colours out, by one small program.
 
-Two layers, each a grid of pixels somewhere on the sample: the near one as fine
-as the screen, and the far one of the whole field, seen where the near one does
-not reach (yet). Contrast, gamma and colours change without any upload.
+Two layers of molecules, each a grid of pixels somewhere on the sample: the near one
+as fine as the screen, and the far one of the whole field, seen where the near one does
+not reach (yet). A third, what an engine has drawn, may lie over them with colours of its
+own. Contrast, gamma and colours change without any upload.
 """
 
 import numpy as np
@@ -12,6 +13,7 @@ from vispy.visuals import Visual
 
 from live_smlm.render.layer import Picture
 from live_smlm.render.viewport import Viewport
+from live_smlm.view.over import Laid
 from live_smlm.view.sight import Sight
 from live_smlm.view.tone import LEVELS, Shading, density, table
 
@@ -34,6 +36,11 @@ uniform sampler2D u_far;
 uniform sampler2D u_far_value;
 uniform vec4 u_far_map;
 uniform float u_far_density;
+uniform sampler2D u_over;
+uniform vec4 u_over_map;
+uniform vec2 u_over_limits;
+uniform sampler2D u_over_shades;
+uniform float u_over_share;
 uniform sampler2D u_shades;
 uniform vec2 u_limits;
 uniform vec2 u_value_limits;
@@ -71,9 +78,18 @@ void main() {
         float span = u_value_limits.y - u_value_limits.x;
         shade.rgb = shade_at((value - u_value_limits.x) / span).rgb * shade.a;
     }
+    vec2 over = v_at * u_over_map.xy + u_over_map.zw;
+    if (u_over_share > 0.0 && within(over)) {
+        float level = (texture2D(u_over, over).r - u_over_limits.x)
+            / (u_over_limits.y - u_over_limits.x);
+        level = clamp(level, 0.0, 1.0);
+        vec2 at = vec2(0.5 / SHADES + level * (1.0 - 1.0 / SHADES), 0.5);
+        shade.rgb = mix(shade.rgb, texture2D(u_over_shades, at).rgb, u_over_share);
+    }
     gl_FragColor = vec4(shade.rgb, 1.0);
 }
 """
+_SUMS = ("near", "near_value", "far", "far_value", "over")
 _NOWHERE = (0.0, 0.0, -1.0, -1.0)
 
 
@@ -88,17 +104,17 @@ class PictureVisual(Visual):  # type: ignore[misc] # vispy is untyped
         program = self.shared_program
         program["a_corner"] = gloo.VertexBuffer(corners)
         program["u_ground"] = ground
-        self._textures = {name: _sums() for name in ("near", "near_value", "far", "far_value")}
+        self._textures = {name: _sums() for name in _SUMS}
         for name, texture in self._textures.items():
             program[f"u_{name}"] = texture
-        self._shades = gloo.Texture2D(
-            np.zeros((1, LEVELS, 4), np.uint8), interpolation="linear", wrapping="clamp_to_edge"
-        )
-        program["u_shades"] = self._shades
+        self._shades, self._over_shades = _colours(), _colours()
+        program["u_shades"], program["u_over_shades"] = self._shades, self._over_shades
         for name in ("near", "far"):
-            program[f"u_{name}_map"] = _NOWHERE
             program[f"u_{name}_density"] = 1.0
-        program["u_limits"] = (0.0, 1.0)
+        for name in ("near", "far", "over"):
+            program[f"u_{name}_map"] = _NOWHERE
+        program["u_limits"] = program["u_over_limits"] = (0.0, 1.0)
+        program["u_over_share"] = 0.0
         program["u_value_limits"] = (0.0, 1.0)
         program["u_by_value"] = 0.0
         self._grids: dict[str, Viewport] = {}
@@ -113,6 +129,18 @@ class PictureVisual(Visual):  # type: ignore[misc] # vispy is untyped
             self._textures[f"{name}_value"].set_data(known[..., np.newaxis])
         self._grids[name] = picture.viewport
         self.shared_program[f"u_{name}_density"] = density(picture.viewport.pixel_nm)
+        self._place()
+
+    def lay_over(self, laid: Laid | None) -> None:
+        """Lay a picture of an engine over the molecules, or none."""
+        program = self.shared_program
+        program["u_over_share"] = 0.0 if laid is None else laid.share
+        if laid is None:
+            return
+        self._textures["over"].set_data(laid.picture.image[..., np.newaxis])
+        self._over_shades.set_data(table(laid.shading)[np.newaxis])
+        program["u_over_limits"] = laid.shading.limits
+        self._grids["over"] = laid.picture.viewport
         self._place()
 
     def look(self, sight: Sight) -> None:
@@ -131,7 +159,8 @@ class PictureVisual(Visual):  # type: ignore[misc] # vispy is untyped
     def forget(self) -> None:
         """Show nothing."""
         self._grids = {}
-        for name in ("near", "far"):
+        self.lay_over(None)
+        for name in ("near", "far", "over"):
             self.shared_program[f"u_{name}_map"] = _NOWHERE
 
     def _place(self) -> None:
@@ -158,6 +187,12 @@ def _mapping(sight: Sight, grid: Viewport) -> tuple[float, float, float, float]:
         rows / height,
         (left - grid.origin_nm[1]) / width,
         (top - grid.origin_nm[0]) / height,
+    )
+
+
+def _colours() -> gloo.Texture2D:
+    return gloo.Texture2D(
+        np.zeros((1, LEVELS, 4), np.uint8), interpolation="linear", wrapping="clamp_to_edge"
     )
 
 

@@ -9,6 +9,7 @@ from live_smlm.view.charts import Charts
 from live_smlm.view.enough_panel import EnoughPanel
 from live_smlm.view.events import Events
 from live_smlm.view.laser_panel import LaserPanel
+from live_smlm.view.layer_panel import LayerPanel
 from live_smlm.view.news import LIVE
 from live_smlm.view.presenter import Presenter
 from live_smlm.view.regions import outlines, with_region
@@ -22,6 +23,7 @@ class Watching:
         self.camera, self.charts, self.events = CameraFrame(), Charts(), Events()
         self.enough = EnoughPanel(lambda words: link.order("order", words))
         self.laser = LaserPanel(lambda words: link.order("laser", words))
+        self.layers = LayerPanel(presenter.lay)
 
     @property
     def titled(self) -> dict[str, QWidget]:
@@ -40,6 +42,7 @@ class Watching:
         self.events.tell(news)
         self.enough.tell(news, in_control=link.in_control, asking=link.asking)
         self.laser.tell(news, in_control=link.in_control, asking=link.asking)
+        self.layers.tell(news)
 
     def judge_region(self) -> None:
         """Have the marked region judged apart, beside those that are."""

@@ -94,6 +94,7 @@ class Window(QMainWindow):
                 clear=lambda: steer(Hand.cleared),
                 limits=lambda: canvas_limits(self.presenter),
             ),
+            self.beside.layers,
         )
         self._lay_out()
         self._keys = keymap(self)

@@ -10,12 +10,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from live_smlm.cli import main
 from live_smlm.cli.replay import replayed
 from live_smlm.cli.view import joining
-from live_smlm.core import DriftCurve, InputError, Localizations, concatenate
+from live_smlm.core import DriftCurve, InputError, Localizations, Reconstruction, concatenate
+from live_smlm.store.layers import write_layer
 from live_smlm.store.log import read_log
 from live_smlm.store.record import read_run, write_run
 from live_smlm.transport.viewing import Event, LiveFrame
@@ -29,6 +31,7 @@ class Ear:
     states: list[Mapping[str, Any]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
+    layers: list[tuple[str, Reconstruction]] = field(default_factory=list)
     curves: list[DriftCurve] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -46,6 +49,9 @@ class Ear:
 
     def drift(self, curve: DriftCurve) -> None:
         self.curves.append(curve)
+
+    def layer(self, name: str, picture: Reconstruction) -> None:
+        self.layers.append((name, picture))
 
     def lost(self, why: str) -> None:
         self.why.append(why)
@@ -78,6 +84,27 @@ def test_a_run_that_has_ended_is_told_whole(folder: Path) -> None:
     for event in ear.events:
         assert abs(event.at_s - begun.timestamp()) < (ended - begun).total_seconds() + 1
     assert ear.why == ["completed: the source ended"]
+
+
+def test_pictures_of_engines_are_shown_from_the_folder(folder: Path, tmp_path: Path) -> None:
+    drawn = tmp_path / "drawn"
+    shutil.copytree(folder, drawn)
+    image = np.arange(6, dtype=np.float32).reshape(1, 2, 3)
+    picture = Reconstruction(image=image, pixel_size_nm=25.0, first_frame=0, last_frame=249)
+    write_layer(drawn, "adder", picture)
+    ear = Ear()
+    with replayed(drawn, ear) as control:
+        assert ear.over.wait(20)
+        assert ear.states[-1]["layers"]["adder"]["shape"] == [1, 2, 3]
+        control.show("nobody")
+        assert ear.layers == []
+        control.show("adder")
+    [(name, seen)] = ear.layers
+    assert name == "adder"
+    np.testing.assert_array_equal(seen.image, image)
+    (drawn / "layers" / "adder.tif").write_bytes(b"no picture")
+    with pytest.raises(InputError, match="no picture of a run"), replayed(drawn, ear):
+        pass
 
 
 def test_a_killed_run_is_told_so(folder: Path, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from live_smlm.core import (
     DriftCurve,
     InputError,
     Localizations,
+    Reconstruction,
     concatenate,
     drift_curve,
     from_columns,
@@ -53,6 +54,7 @@ class Viewer:
     def event(self, event): pass
     def frame(self, frame): pass
     def drift(self, curve): pass
+    def layer(self, name, picture): pass
     def lost(self, why): pass
 
 with following(sys.argv[1], Viewer()):
@@ -68,6 +70,7 @@ class Ear:
     newest: Mapping[str, Any] = field(default_factory=dict)
     events: list[str] = field(default_factory=list)
     frames: list[LiveFrame] = field(default_factory=list)
+    layers: list[tuple[str, Reconstruction]] = field(default_factory=list)
     curves: list[DriftCurve] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
 
@@ -85,6 +88,9 @@ class Ear:
 
     def drift(self, curve: DriftCurve) -> None:
         self.curves.append(curve)
+
+    def layer(self, name: str, picture: Reconstruction) -> None:
+        self.layers.append((name, picture))
 
     def lost(self, why: str) -> None:
         self.why.append(why)

@@ -19,6 +19,7 @@ from live_smlm.core import (
     F32,
     DriftCurve,
     Localizations,
+    Reconstruction,
     concatenate,
     from_columns,
 )
@@ -47,6 +48,7 @@ class Ear:
     events: list[tuple[str, str]] = field(default_factory=list)
     times_s: list[float] = field(default_factory=list)
     frames: list[LiveFrame] = field(default_factory=list)
+    layers: list[tuple[str, Reconstruction]] = field(default_factory=list)
     curves: list[DriftCurve] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
     slow: Callable[[], None] = lambda: None
@@ -67,6 +69,9 @@ class Ear:
 
     def drift(self, curve: DriftCurve) -> None:
         self.curves.append(curve)
+
+    def layer(self, name: str, picture: Reconstruction) -> None:
+        self.layers.append((name, picture))
 
     def lost(self, why: str) -> None:
         self.why.append(why)
