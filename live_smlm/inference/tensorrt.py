@@ -6,14 +6,14 @@ Nothing heavy is imported before a lane opens.
 
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 from weakref import WeakValueDictionary
 
 from live_smlm.core import DeviceKind, EngineContext, InputError
 from live_smlm.inference.bundle import Bundle, GraphType
-from live_smlm.inference.model import Model
+from live_smlm.inference.model import ROWS, Model
 from live_smlm.inference.runtime import Opened, Precision, RuntimeName, RuntimeSettings
 from live_smlm.inference.tensorrt_build import Library, Shapes, library
 from live_smlm.inference.tensorrt_cache import PlanCache, user_cache
@@ -116,8 +116,11 @@ def opened_on_card(
 
     index = context.device_index
     on, gpu = card(index), gpus()[index]
+    ports = model.ports(name)
     graph = make_graph(on, gpu, library(runtime), model, name, user_cache(), rows)
     try:
+        if set(ports.usual) <= {ROWS}:  # no other shape will come
+            graph.warm(ports.shapes({ROWS: rows} if rows else {}))
         yield graph
     finally:
         graph.close()
@@ -135,10 +138,11 @@ def make_graph(
     """A model's graph whose plans come from the cache, or are built and kept, shape by shape."""
     from live_smlm.inference.tensorrt_graph import CardGraph  # noqa: PLC0415 - imports torch
 
-    def load(shapes: Shapes) -> "Plan":
+    def load(shapes: Shapes) -> tuple["Plan", Callable[[], None]]:
         with _OPENING:
             part = model_part(of, model, name, shapes)
-            return loaded(cache, gpu, part)
+            plan = loaded(cache, gpu, part)
+        return plan, lambda: keep_kernels(cache, gpu, part, plan)
 
     card.enter()
     return CardGraph(card, load, rows)

@@ -18,13 +18,15 @@ from live_smlm.inference.tensorrt_plan import Plan
 
 _KEPT = 4
 """Shapes whose memory stays."""
+Load = Callable[[Shapes], tuple[Plan, Callable[[], None]]]
+"""The plan for inputs of these shapes, and what is to be done once it has run."""
 _Key = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 class CardGraph:
     """A graph that runs there; `close` gives everything back."""
 
-    def __init__(self, card: Card, load: Callable[[Shapes], Plan], rows: int) -> None:
+    def __init__(self, card: Card, load: Load, rows: int) -> None:
         self._card, self._load, self._rows = card, load, rows
         self._stream = card.stream()
         self._bound: dict[_Key, _Bound] | None = {}
@@ -40,20 +42,28 @@ class CardGraph:
         }
         with self._card.on(self._stream):
             self._stream.synchronize()  # a call that failed may have left work
-            bound = self.bound(shapes)
+            bound = self._bound_to(shapes)
             bound.begin(given, self._stream)
             self._stream.synchronize()
-        rows = len(next(iter(given.values()))) if self._rows else 0
-        return {
-            name: np.array(host.numpy()[:rows] if rows else host.numpy())
-            for name, host in bound.outputs.items()
-        }
+        rows = len(next(iter(given.values()))) if self._rows else None
+        return {name: _out(host, rows) for name, host in bound.outputs.items()}
 
-    def bound(self, shapes: Shapes) -> "_Bound":
-        """The plan for these shapes, with its memory; the stream is the current one."""
+    def warm(self, shapes: Shapes) -> None:
+        """Make ready for inputs of these shapes, so that what cannot be run is told now."""
+        with self._card.on(self._stream):
+            self._bound_to(shapes)
+
+    def _bound_to(self, shapes: Shapes) -> "_Bound":
+        """The plan for these shapes with its memory; the stream is the current one."""
         kept = self._bound if self._bound is not None else {}
         key = tuple(sorted(shapes.items()))
-        found = kept.pop(key, None) or _Bound(self._card, self._load(shapes), shapes)
+        found = kept.pop(key, None)
+        if found is None:
+            plan, ran = self._load(shapes)
+            found = _Bound(self._card, plan, shapes)
+            found.begin({}, self._stream)
+            self._stream.synchronize()
+            ran()
         kept[key] = found
         for old in list(kept)[:-_KEPT]:
             del kept[old]
@@ -94,3 +104,9 @@ class _Bound:
 def _front(value: AnyArray) -> Any:
     """Where it goes in memory that may hold more rows."""
     return slice(len(value)) if value.ndim else ...
+
+
+def _out(host: Tensor, rows: int | None) -> AnyArray:
+    """The first rows, or all of what may have none."""
+    values = host.numpy()
+    return np.array(values if rows is None else values[:rows])
