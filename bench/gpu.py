@@ -3,6 +3,7 @@ r"""All that wants a GPU, in stages of less than ten minutes each: `python bench
     probe    the GPU, its ceilings (copy, matrix product), and whether TensorRT runs on it
     parity   fp32 and fp16 against onnxruntime: Jaccard >= 0.995, positions within 1 nm
     speed    uint16 in host memory to molecules in host memory, latency, share of the peak
+    models   every other graph of the repository: within 1 % of onnxruntime, calls per second
     lanes    1, 2 and 4 lanes, with and without CUDA graphs
     train    steps per second of a short training
     render   the card's pictures beside the processor's, frames/s at 1e6 molecules/s; by EGL
@@ -13,7 +14,7 @@ On a machine that reaches no registry, packed into .gpu and carried (bench/gpu_p
     export LIVE_SMLM_CACHE=/tmp/plans PYTHONUNBUFFERED=1
     1  python3 bench/gpu_pack.py unpack .gpu/1 $P                                (with .gpu/1)
     2  python3 bench/gpu_pack.py unpack .gpu/2 $P; \
-       python3 bench/gpu.py --stage probe parity speed                           (with .gpu/2)
+       python3 bench/gpu.py --stage probe parity models speed                         (with .gpu/2)
     3  python3 bench/gpu.py --stage lanes train; \
        python3 bench/gpu.py --torch --stage speed --sizes 512
     4  python3 bench/gpu_pack.py unpack .gpu/3 $P; \
@@ -44,9 +45,11 @@ import torch
 from live_smlm.core import EngineContext, InputError, RawPixels
 from live_smlm.inference.agreement import agreement, sample
 from live_smlm.inference.bundle import BUNDLE, Bundle
+from live_smlm.inference.model import MODEL, Model
 from live_smlm.inference.onnx_cpu import OnnxRuntime
 from live_smlm.inference.runtime import RuntimeSettings
 from live_smlm.inference.tensorrt_lane import Lane
+from live_smlm.testing.card_models import model_rows
 from live_smlm.testing.gpu_place import (
     Place,
     camera_of,
@@ -61,7 +64,7 @@ from live_smlm.training.molecules import Molecules
 from live_smlm.training.trainer import Progress, Training, train
 
 ROOT = Path(__file__).parents[1]
-STAGES = ("probe", "parity", "speed", "lanes", "train", "render")
+STAGES = ("probe", "parity", "models", "speed", "lanes", "train", "render")
 FLAGSHIP = "glint"
 RIVALS = (("decode", 48), ("decode", 16), ("liteloc", 64))
 SIZES = (256, 512, 2048)
@@ -254,6 +257,12 @@ def models_of(folder: Path, *, rivals: bool) -> list[Bundle]:
     return models
 
 
+def shipped_models() -> list[Model]:
+    """Of the plugins whose networks are not of frames."""
+    found = sorted(ROOT.glob(f"plugins/*/*/models/*/{MODEL.manifest}"))
+    return [Model.load(path.parent) for path in found]
+
+
 def told(stage: str, rows: list[Row]) -> None:
     """A short table, and everything in a file."""
     folder = Path(os.environ.get("OUT", ROOT / "bench" / "results"))
@@ -286,6 +295,7 @@ def main() -> None:
         stages: dict[str, Callable[[], list[Row]]] = {
             "probe": lambda: probe(place),
             "parity": lambda: parity(place, models),
+            "models": lambda: model_rows(place, shipped_models(), given.seconds),
             "speed": lambda: speed(place, models, given.sizes, given.seconds),
             "lanes": lambda: lanes(place, models, given.sizes[-2:], given.seconds),
             "train": lambda: training(given.steps, "cpu" if given.double else "cuda"),

@@ -29,6 +29,7 @@ from live_smlm.core import (
     EngineSpec,
     FrameBatch,
     Localizations,
+    Reconstruction,
     StreamInfo,
     from_columns,
 )
@@ -115,6 +116,8 @@ class Viewer:
     def frame(self, frame: LiveFrame) -> None: ...
 
     def drift(self, curve: DriftCurve) -> None: ...
+
+    def layer(self, name: str, picture: Reconstruction) -> None: ...
 
     def lost(self, why: str) -> None:
         del why

@@ -1,6 +1,11 @@
-"""The plugin that plugins/README.md prints is installed, found, run and held to the contract."""
+"""The plugin that plugins/README.md prints: installed by pip from a folder elsewhere, found, run
+live, and held to the contract.
+"""
 
+import json
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module, invalidate_caches
@@ -14,25 +19,36 @@ from live_smlm.engines import registry
 from live_smlm.testing.engine import EngineContract
 
 README = Path(__file__).parents[2] / "plugins" / "README.md"
+COMMAND = Path(sys.executable).with_name("live-smlm")
 
 
 def code_blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
 
 
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pip puts the README's package; nothing is known of it but what the README prints."""
+    package, site = tmp_path_factory.mktemp("package"), tmp_path_factory.mktemp("site")
+    (package / "brightest.py").write_text(code_blocks("python")[0])
+    (package / "pyproject.toml").write_text(code_blocks("toml")[0])
+    pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--quiet"]
+    told = subprocess.run(
+        [*pip, "--no-build-isolation", "--target", site, package],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    return site
+
+
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The README's module and entry point, as pip would lay them."""
-    (tmp_path / "brightest.py").write_text(code_blocks("python")[0])
-    folder = tmp_path / "brightest-1.dist-info"
-    folder.mkdir()
-    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: brightest\nVersion: 1\n")
-    group, line = code_blocks("toml")[0].strip().splitlines()
-    assert group == f'[project.entry-points."{registry.GROUP}"]'
-    (folder / "entry_points.txt").write_text(f"[{registry.GROUP}]\n{line.replace(chr(34), '')}\n")
-    monkeypatch.syspath_prepend(tmp_path)
+def installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Found in this process."""
+    monkeypatch.syspath_prepend(site)
     invalidate_caches()
-    yield tmp_path
+    yield site
     sys.modules.pop("brightest", None)
 
 
@@ -48,6 +64,23 @@ def test_it_is_listed_and_takes_options(installed: Path) -> None:
     assert registry.engine("brightest:min_photons=80").min_photons == 80  # type: ignore[attr-defined]
     with pytest.raises(InputError, match="'brightest' has no option 'x'; it has min_photons"):
         registry.engine("brightest:x=1")
+
+
+def test_it_runs_live_in_processes_of_its_own(site: Path, tmp_path: Path) -> None:
+    source = "simulated:frames=300,size=48x48,density=0.2,rate_hz=200"
+    words = f"run --source {source} --engine brightest:min_photons=1 --workers 2 --lanes 1 --json"
+    told = subprocess.run(
+        [COMMAND, *words.split(), "--out", str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        timeout=100,
+    )
+    assert told.returncode == 0, told.stderr
+    answer = json.loads(told.stdout)
+    assert (answer["captured"], answer["localized"], answer["lost"]) == (300, 300, 0)
+    assert 100 < answer["molecules"] <= 300  # at most the brightest pixel of each frame
 
 
 class TestBrightest(EngineContract):
