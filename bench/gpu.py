@@ -14,17 +14,16 @@ On a machine that reaches no registry, packed into .gpu and carried (bench/gpu_p
     export LIVE_SMLM_CACHE=/tmp/plans PYTHONUNBUFFERED=1
     1  python3 bench/gpu_pack.py unpack .gpu/1 $P                                (with .gpu/1)
     2  python3 bench/gpu_pack.py unpack .gpu/2 $P; \
-       python3 bench/gpu.py --stage probe parity models speed                         (with .gpu/2)
+       python3 bench/gpu.py --stage probe parity models speed                    (with .gpu/2)
     3  python3 bench/gpu.py --stage lanes train; \
        python3 bench/gpu.py --torch --stage speed --sizes 512
     4  python3 bench/gpu_pack.py unpack .gpu/3 $P; \
        python3 bench/gpu.py --stage render                                       (with .gpu/3)
 
-`--torch` runs the networks with torch in TensorRT's place, on the same streams and
-graphs; a stage turns to it by itself, and says so, where TensorRT does not run.
-Models are those of the repository and, untrained, DECODE and LiteLoc: speed does
-not depend on weights. `--double` rehearses a stage without a GPU. Figures go to
-$OUT, or bench/results/gpu-STAGE.json.
+`--torch` runs networks of frames with torch in TensorRT's place, on the same streams
+and graphs; a stage turns to it by itself, and says so, where TensorRT does not run.
+Models are the repository's and, untrained, DECODE and LiteLoc: speed does not depend on
+weights. `--double` rehearses without a GPU. Figures go to $OUT, or bench/results/gpu-STAGE.json.
 """
 
 import argparse
@@ -45,11 +44,10 @@ import torch
 from live_smlm.core import EngineContext, InputError, RawPixels
 from live_smlm.inference.agreement import agreement, sample
 from live_smlm.inference.bundle import BUNDLE, Bundle
-from live_smlm.inference.model import MODEL, Model
 from live_smlm.inference.onnx_cpu import OnnxRuntime
 from live_smlm.inference.runtime import RuntimeSettings
 from live_smlm.inference.tensorrt_lane import Lane
-from live_smlm.testing.card_models import model_rows
+from live_smlm.testing.card_models import model_rows, models_below
 from live_smlm.testing.gpu_place import (
     Place,
     camera_of,
@@ -257,12 +255,6 @@ def models_of(folder: Path, *, rivals: bool) -> list[Bundle]:
     return models
 
 
-def shipped_models() -> list[Model]:
-    """Of the plugins whose networks are not of frames."""
-    found = sorted(ROOT.glob(f"plugins/*/*/models/*/{MODEL.manifest}"))
-    return [Model.load(path.parent) for path in found]
-
-
 def told(stage: str, rows: list[Row]) -> None:
     """A short table, and everything in a file."""
     folder = Path(os.environ.get("OUT", ROOT / "bench" / "results"))
@@ -295,7 +287,7 @@ def main() -> None:
         stages: dict[str, Callable[[], list[Row]]] = {
             "probe": lambda: probe(place),
             "parity": lambda: parity(place, models),
-            "models": lambda: model_rows(place, shipped_models(), given.seconds),
+            "models": lambda: model_rows(place, models_below(ROOT / "plugins"), given.seconds),
             "speed": lambda: speed(place, models, given.sizes, given.seconds),
             "lanes": lambda: lanes(place, models, given.sizes[-2:], given.seconds),
             "train": lambda: training(given.steps, "cpu" if given.double else "cuda"),

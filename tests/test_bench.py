@@ -145,10 +145,11 @@ def test_pictures_of_few_molecules(tmp_path: Path) -> None:
 @pytest.mark.timeout(600)
 def test_gpu_stages_on_a_double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUT", str(tmp_path))
-    stages = ("probe", "parity", "speed", "lanes", "render")
+    stages = ("probe", "parity", "models", "speed", "lanes", "render")
     run("gpu.py", "--double", "--sizes", "32", "--seconds", "0.2", "--stage", *stages)
     rows = {stage: json.loads((tmp_path / f"gpu-{stage}.json").read_text()) for stage in stages}
     assert len(rows["lanes"]) == 2 * 3
     assert all(row["Mpixel/s"] > 0 for row in rows["speed"] + rows["lanes"])
     assert all(row["ok"] for row in rows["render"] if "difference" in row)
+    assert all(row["ok"] and row["calls/s"] > 0 for row in rows["models"])
     assert all(row["jaccard"] > 0.99 for row in rows["parity"] if "fp32" in row["by"])
