@@ -22,7 +22,6 @@ _USUAL_SHARE = 1.0
 _STEPS = {
     "grays": "000000 ffffff",
     "hot": "000000 ff0000 ffff00 ffffff",
-    "cold": "000000 0033a0 30a8ff ffffff",
     "viridis": "440154 470d60 48186a 482374 472d7b 453681 424086 3f4989 3b528b 375a8d 33638d"
     " 2f6a8e 2c728e 297a8e 26818e 23898e 21908c 1f988b 1f9f88 21a685 28ae80 31b57b 3ebc74"
     " 4cc26c 5dc963 6ece58 82d34c 96d83f abdc32 c0df24 d5e21a eae51a fde725",
@@ -32,6 +31,8 @@ _STEPS = {
     "inferno": "000004 040312 0b0724 150b37 210c4a 2e0a5a 3c0965 4a0c6b 57106d 63146e 70196e"
     " 7d1e6d 89226a 962766 a32b61 af315c bb3755 c63e4d d14644 db4f3b e35932 eb6528 f1711e"
     " f67f14 f98d0a fb9c06 fcab0f fbba1f f9ca32 f5d949 f2e865 f3f586 fcffa4",
+    "cold": "000000 0033a0 30a8ff ffffff",
+    "duo": "000000 0068c8 7088d8 e088c0 ffb0d0",
 }
 COLORMAPS = tuple(_STEPS)
 

@@ -9,13 +9,16 @@ from live_smlm.core import F32, AnyArray, Bool, InputError, Localizations, requi
 
 PRECISION = "precision"
 """Mean of sigma_x and sigma_y, nm."""
+_CHANNEL = "channel"
+"""Below 0 where a molecule's is not known."""
 _CONDITION = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*(\S+)\s*")
 _HOLDS = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 
 
 def value(molecules: Localizations, name: str) -> F32:
     """One number per molecule; NaN where it is unknown."""
-    return _numbers(molecules, name).astype(np.float32)
+    numbers = _numbers(molecules, name).astype(np.float32)
+    return np.where(numbers < 0, np.float32(np.nan), numbers) if name == _CHANNEL else numbers
 
 
 def columns_of(name: str) -> frozenset[str]:

@@ -26,6 +26,7 @@ BY: Mapping[str, str | None] = MappingProxyType(
         "time": "frame",
         "photons": "photons",
         "precision": "precision",
+        "dye": "channel",
     }
 )
 """What colours can tell, in words, and the value behind it."""
@@ -36,6 +37,7 @@ TITLES: Mapping[str | None, str] = MappingProxyType(
         "frame": "frame",
         "photons": "photons",
         "precision": "precision, nm",
+        "channel": "dye",
     }
 )
 

@@ -42,6 +42,13 @@ def test_conditions_choose(text: str, frames: list[int]) -> None:
     assert chosen(FOUND, filters(text)).frame.tolist() == frames
 
 
+def test_a_dye_that_is_not_known_has_no_value() -> None:
+    molecules = from_columns(
+        {"frame": [0, 0, 1], "x": [1, 2, 3], "y": [1, 2, 3], "channel": [1, -1, 0]}
+    )
+    np.testing.assert_array_equal(value(molecules, "channel"), [1.0, np.nan, 0.0])
+
+
 def test_words_become_conditions() -> None:
     assert filters("photons>500,sigma_x<=2.5") == (
         Filter("photons", ">", 500.0),
