@@ -32,7 +32,7 @@ _STEPS = {
     " 7d1e6d 89226a 962766 a32b61 af315c bb3755 c63e4d d14644 db4f3b e35932 eb6528 f1711e"
     " f67f14 f98d0a fb9c06 fcab0f fbba1f f9ca32 f5d949 f2e865 f3f586 fcffa4",
     "cold": "000000 0033a0 30a8ff ffffff",
-    "duo": "000000 0068c8 7088d8 e088c0 ffb0d0",
+    "duo": "000000 0068c8 7090c0 f0a860 ffe880",
 }
 COLORMAPS = tuple(_STEPS)
 
