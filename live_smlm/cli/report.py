@@ -1,5 +1,6 @@
 """`live-smlm report RUN`: a run on one page, from what stands in its folder."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,12 +13,13 @@ from live_smlm.core.files import check_place, replacing
 from live_smlm.render.accumulator import CpuAccumulator, Drawing
 from live_smlm.render.colour import colour
 from live_smlm.render.look import usual_mode
-from live_smlm.render.picture import fitting_bar_nm, with_scale_bar
+from live_smlm.render.picture import fitting_bar_nm, pooled, with_scale_bar
 from live_smlm.render.png import encoded
 from live_smlm.render.viewport import Viewport, covering
 from live_smlm.report.page import page
 from live_smlm.report.told import Ring, Told
 from live_smlm.store.info import describe_run
+from live_smlm.store.layers import read_layers
 from live_smlm.store.log import read_log
 from live_smlm.store.quality import Judged, read_quality
 from live_smlm.store.record import read_events
@@ -68,6 +70,7 @@ def gathered(run: Path) -> Told:
         record=record,
         molecules=molecules,
         picture=_picture(record, molecules, judged.drift),
+        layers=dict(_layers(run)),
         events=read_events(run),
         history=judged.history,
         drift=judged.drift,
@@ -90,6 +93,19 @@ def _picture(record: dict[str, Any], molecules: Localizations, drift: DriftCurve
     drawn = colour(picture.image(), percentile=_PERCENTILE, gamma=_GAMMA)
     bar = fitting_bar_nm(viewport.shape, viewport.pixel_nm)
     return encoded(drawn if bar is None else with_scale_bar(drawn, viewport.pixel_nm, bar))
+
+
+def _layers(run: Path) -> Iterator[tuple[str, bytes]]:
+    """What engines have drawn; predictions are called so."""
+    for name, picture in read_layers(run).items():
+        for image, channel in zip(picture.image, picture.channels or ("",), strict=False):
+            words = [name, channel, "predicted, not measured" if picture.predicted else ""]
+            small = pooled(image, _MOST_SIDE)
+            pixel_nm = picture.pixel_size_nm * -(-image.shape[0] // small.shape[0])
+            drawn = colour(small, percentile=_PERCENTILE, gamma=_GAMMA)
+            bar = fitting_bar_nm(drawn.shape[:2], pixel_nm)
+            marked = drawn if bar is None else with_scale_bar(drawn, pixel_nm, bar)
+            yield ": ".join(filter(None, words)), encoded(marked)
 
 
 def _viewport(shape: list[int], pixel_nm: float) -> Viewport:

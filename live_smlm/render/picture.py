@@ -27,6 +27,18 @@ def enlarged(image: F32, factor: int) -> F32:
     return np.asarray(image.repeat(factor, 0).repeat(factor, 1))
 
 
+def pooled(image: F32, most: int) -> F32:
+    """Sums of square blocks of pixels, so that no side is longer than `most`."""
+    step = max(1, -(-max(image.shape) // most))
+    rows, columns = (-(-n // step) * step for n in image.shape)
+    whole = image
+    if (rows, columns) != image.shape:
+        whole = np.zeros((rows, columns), np.float32)
+        whole[: image.shape[0], : image.shape[1]] = image
+    bands = whole.reshape(rows // step, step, columns).sum(axis=1)
+    return np.asarray(bands.reshape(rows // step, columns // step, step).sum(axis=2))
+
+
 def fitting_bar_nm(shape: tuple[int, int], pixel_nm: float) -> float | None:
     """A round length (1, 2 or 5 and noughts) for a scale bar; None where none has room."""
     rows, columns = shape

@@ -84,7 +84,13 @@ def _verdict(told: Told) -> str:
 def _picture(told: Told) -> str:
     if told.picture is None:
         return ""
-    return f'<h2>Picture</h2>\n<figure class="picture">{_image(told.picture, "picture")}</figure>'
+    parts = [
+        f'<h2>Picture</h2>\n<figure class="picture">{_image(told.picture, "picture")}</figure>'
+    ]
+    for name, png in told.layers.items():
+        caption = f"<figcaption>{escape(name)}</figcaption>"
+        parts.append(f'<figure class="picture">{_image(png, name)}{caption}</figure>')
+    return "".join(parts)
 
 
 def _ledger(said: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """All that a report is made of, whoever gathered it; knows neither files nor pages."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from live_smlm.core import F64, STILL, DriftCurve, History, Localizations, require
@@ -37,6 +37,8 @@ class Told:
     """All of them, or a fair part."""
     picture: bytes | None = None
     """PNG, with its scale."""
+    layers: Mapping[str, bytes] = field(default_factory=dict)
+    """What engines have drawn, by what it is, PNG."""
     events: Sequence[Mapping[str, Any]] = ()
     history: History = ()
     drift: DriftCurve = STILL

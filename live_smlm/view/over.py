@@ -13,9 +13,10 @@ from live_smlm.core import F32, Reconstruction, require
 from live_smlm.render.colour import shades
 from live_smlm.render.layer import Picture
 from live_smlm.render.look import Look
+from live_smlm.render.picture import pooled
 from live_smlm.render.viewport import Viewport
 from live_smlm.view.news import News
-from live_smlm.view.tone import Shading, pooled, thinned
+from live_smlm.view.tone import Shading, thinned
 
 MOST_SIDE = 4096
 """Pixels along a side, as a graphics card takes them."""

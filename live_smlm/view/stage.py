@@ -10,6 +10,7 @@ from PySide6.QtGui import QImage
 
 from live_smlm.render.colour import Rgb
 from live_smlm.render.layer import Picture
+from live_smlm.render.picture import pooled
 from live_smlm.view import measure, paint
 from live_smlm.view.hand import Hand
 from live_smlm.view.over import Laid, warning
@@ -18,7 +19,7 @@ from live_smlm.view.regions import outlines
 from live_smlm.view.sight import Place
 from live_smlm.view.surface import Surface
 from live_smlm.view.taste import TITLES
-from live_smlm.view.tone import Shading, Tone, coloured, density, limits, pooled
+from live_smlm.view.tone import Shading, Tone, coloured, density, limits
 
 _MAP_PIXELS = 264
 _MAP_S = 0.9

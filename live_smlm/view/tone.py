@@ -89,18 +89,6 @@ def thinned(image: F32) -> F32:
     return image[::step, ::step]
 
 
-def pooled(image: F32, most: int) -> F32:
-    """Sums of square blocks of pixels, so that no side is longer than `most`."""
-    step = max(1, -(-max(image.shape) // most))
-    rows, columns = (-(-n // step) * step for n in image.shape)
-    whole = image
-    if (rows, columns) != image.shape:
-        whole = np.zeros((rows, columns), np.float32)
-        whole[: image.shape[0], : image.shape[1]] = image
-    bands = whole.reshape(rows // step, step, columns).sum(axis=1)
-    return np.asarray(bands.reshape(rows // step, columns // step, step).sum(axis=2))
-
-
 def table(shading: Shading) -> NDArray[np.uint8]:
     """(LEVELS, 4) bytes: colour and brightness by level; powers are not taken in every pixel.
 

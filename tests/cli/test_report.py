@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from live_smlm.cli import main
-from live_smlm.core import CameraModel, Checkpoint, drift_curve, from_columns
+from live_smlm.core import CameraModel, Checkpoint, Reconstruction, drift_curve, from_columns
+from live_smlm.store.layers import write_layer
 from live_smlm.store.log import LocalizationLog
 from live_smlm.store.quality import QualityLog
 from live_smlm.store.record import About, EventLog, Finish, FrameCounts, Progress, RunRecord
@@ -70,6 +71,24 @@ def test_drift_that_was_found_is_taken_off_the_picture(run: Path) -> None:
     assert abs(columns - rows) <= 4
     assert "20 nm at best" in page.read_text()
     assert 'alt="drift"' in page.read_text()
+
+
+def test_what_engines_have_drawn_is_on_the_page_and_predictions_are_called_so(run: Path) -> None:
+    image = np.zeros((2, 1500, 40), np.float32)
+    image[:, ::3] = 1.0
+    picture = Reconstruction(
+        image=image,
+        pixel_size_nm=10.0,
+        first_frame=0,
+        last_frame=9,
+        predicted=True,
+        channels=("prediction", "error"),
+    )
+    write_layer(run, "dreamer", picture)
+    assert main(["report", str(run)]) == 0
+    said = (run / "report.html").read_text()
+    for channel in ("prediction", "error"):
+        assert f"<figcaption>dreamer: {channel}: predicted, not measured</figcaption>" in said
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

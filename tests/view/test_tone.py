@@ -3,7 +3,8 @@ import pytest
 
 from live_smlm.core import InputError
 from live_smlm.render.colour import shades, value_shades
-from live_smlm.view.tone import Shading, Tone, coloured, density, limits, pooled, value_limits
+from live_smlm.render.picture import pooled
+from live_smlm.view.tone import Shading, Tone, coloured, density, limits, value_limits
 
 
 def test_contrast_follows_the_lit_pixels_and_stays_when_one_zooms() -> None:
