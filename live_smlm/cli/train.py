@@ -204,7 +204,7 @@ def _say(progress: "Progress") -> None:
     judged = dict(progress.judged)
     told.append(f"held out {judged.pop('loss'):.4g}")
     told += [f"{name} {'-' if math.isnan(v) else format(v, '.3g')}" for name, v in judged.items()]
-    console.print(", ".join(told), highlight=False)
+    console.print(", ".join(told), highlight=False, soft_wrap=True)
 
 
 def _range(text: str, option: str) -> Range:

@@ -91,7 +91,7 @@ def test_a_lesson_in_a_scene_knows_its_psf(tmp_path: Path) -> None:
         ("sums --density 1:2 --pixel-nm 90", "leave out --density, --pixel-nm"),
         ("scenic", "'scenic' is learnt in a scene; say --psf and --camera"),
         ("glint", "network 'glint' is trained in a scene; say --psf and --camera"),
-        ("summs", "nothing that can be trained is called 'summs'; there are decode, glint"),
+        ("summs", "nothing that can be trained is called 'summs'; there are "),
         ("sums:width=wide", "option width is 'wide'; give a whole number"),
         ("sums:depth=2", "has no option 'depth'"),
     ],

@@ -55,7 +55,7 @@ def test_a_lesson_is_found_by_its_name_and_takes_its_options() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "scene", "message"),
     [
-        ("summs", {}, None, "no lesson is called 'summs'; there are .*scenic, sums"),
+        ("summs", {}, None, "no lesson is called 'summs'; there are .*scenic, .*sums"),
         ("sums", {"depth": "3"}, None, "'sums' has no option 'depth'; it has noise, width"),
         ("sums", {"width": "wide"}, None, "option width is 'wide'; give a whole number"),
         ("sums", {}, DEEP, "is learnt in no scene; leave out --psf"),
