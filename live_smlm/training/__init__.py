@@ -1,4 +1,4 @@
-"""Making networks: data from the simulator, losses, the trainer, the export to a bundle.
+"""Making networks: lessons, the trainer, the export to bundles and models.
 
 The only home of training code.
 """

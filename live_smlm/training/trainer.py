@@ -7,6 +7,7 @@ had not been, on the same kind of machine to the last bit.
 """
 
 import copy
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +30,8 @@ from live_smlm.training.checkpoint import Standing
 from live_smlm.training.lesson import HELD_OUT, Batch, Learnable, Recipe, as_used
 
 _TRIAL_STEPS = 30
+_OURS = ("architecture", "seed", "start")
+"""What a training says beside what its lesson says."""
 _STEPS_OF_A_SEED = 2**22
 
 
@@ -65,12 +68,29 @@ class Training:
             self.device == "cpu" or torch.cuda.is_available(),
             f"device is {self.device!r} but torch finds no GPU; use --device cpu",
         )
+        _check_described(self.lesson)
 
     def told(self) -> dict[str, Any]:
         """What makes this training this one: all but how long and where."""
         start = None if self.start is None else _started(self.start).hash
-        told = {"architecture": self.lesson.name, "seed": self.seed, "start": start}
+        told = dict(zip(_OURS, (self.lesson.name, self.seed, start), strict=True))
         return {**told, **self.lesson.describe()}
+
+
+def _check_described(lesson: Learnable) -> None:
+    """Refuse what a checkpoint cannot hold."""
+    described = dict(lesson.describe())
+    taken = sorted(set(described) & set(_OURS))
+    require(
+        not taken, f"lesson {lesson.name!r} describes {', '.join(taken)} itself; call it otherwise"
+    )
+    try:
+        json.dumps(described, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"lesson {lesson.name!r} describes itself by what JSON does not know ({error}); give "
+            "plain, finite values"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from live_smlm.training import lesson as room
 from live_smlm.training import onnx_graph
 from live_smlm.training.ahead import batches
 from live_smlm.training.finish import finish
-from live_smlm.training.lesson import About, Batch, Graph, Learnable
+from live_smlm.training.lesson import About, Batch, Graph, Learnable, Recipe
 from live_smlm.training.trainer import Progress, Trained, Training, train
 
 CONTEXT = EngineContext(camera=CameraModel(shape=(8, 8), pixel_size_nm=100.0))
@@ -240,6 +240,51 @@ def test_a_lesson_that_judges_without_a_loss_is_named(tmp_path: Path) -> None:
 def test_what_cannot_be_a_model_is_refused(lesson: Sums, message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message):
         written(tmp_path / "model", lesson, steps=1)
+
+
+class Selfish(Sums):
+    """Describes what is the training's."""
+
+    def describe(self) -> Mapping[str, Any]:
+        return {**super().describe(), "seed": 3}
+
+
+class Deep(Sums):
+    """Describes itself by an object."""
+
+    def describe(self) -> Mapping[str, Any]:
+        return {**super().describe(), "scene": DEEP}
+
+
+@pytest.mark.parametrize(
+    ("lesson", "message"),
+    [
+        (Selfish(), "'sums' describes seed itself; call it otherwise"),
+        (Deep(), "describes itself by what JSON does not know .*Scene"),
+    ],
+)
+def test_a_description_that_no_checkpoint_can_hold_is_refused(lesson: Sums, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        a_training(lesson=lesson)
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_a_recipe_says_whether_floats_are_short(tmp_path: Path, *, short: bool) -> None:
+    seen: list[torch.dtype] = []
+
+    class Asked(Sums):
+        """Looks at what its network answers."""
+
+        recipe = Recipe(short_floats=short)
+
+        def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+            seen.append(network(batch["rows"]).dtype)
+            return super().loss(network, batch)
+
+    train(a_training(1, Asked()), tmp_path)
+    able = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    assert seen[0] == (torch.bfloat16 if short and able else torch.float32)
+    assert set(seen[1:]) == {torch.float32}  # as it is judged
 
 
 def test_what_only_trains_is_no_lesson(tmp_path: Path) -> None:
