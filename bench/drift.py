@@ -10,20 +10,18 @@ rcc    redundant cross-correlation after Wang et al. 2014: pictures of 500 frame
 
 Root mean square of what is left, nm, but for a constant: `arrival`, with the curve as
 it was before a molecule's frames came; `drawn`, just after; `end`, when all is in. Lateral is
-both axes in quadrature. Milliseconds of processor time per 100 frames. Means over seeds 1
-to 3 (`bench/results/drift.json`); `live` of filaments alone, the walk of seed 1 alone, the
-others of three specimens:
+both axes in quadrature. Milliseconds of processor time per 100 frames. Means over three
+specimens and seeds 1 to 3 (`bench/results/drift.json`):
 
                  linear               walk                 jump
                  arrival drawn  end   arrival drawn  end   arrival drawn  end   ms
-    live/3          2.8   2.7   1.2      6.1   5.3   3.6      2.2   1.2   0.4   40
-    live/5          2.6   2.5   1.1                           2.3   0.8   0.1   23
+    live/3          2.6   2.6   1.2      6.0   5.2   3.6      1.9   0.8   0.2   31
+    live/5          2.4   2.4   1.1      6.3   5.2   3.5      2.2   0.6   0.1   19
     aim/100         2.9   2.9   2.2     18.0   8.5   7.5      9.6   4.5   4.2    3
     rcc/500         5.4   4.4   1.1     39.1  18.0  15.7     22.3   7.0   7.0   32
 
-Nothing moves: live/5 makes up 0.4 nm at arrival and 0.0 in the end (`none`), and 0.5 and 0.2
-where molecules blink again and an engine sees three frames (`resting`): 2400 frames,
-three specimens.
+Nothing moves: live/3 makes up 0.3 nm at arrival and 0.0 in the end (`none`), and 1.1 and 1.0
+where molecules blink again and an engine sees three frames (`resting`: up to 4 in clusters).
 
 The newest value is held: at 300 nm per 10,000 frames a slope could win 0.2 nm per block.
 
