@@ -15,13 +15,13 @@ specimens and seeds 1 to 3 (`bench/results/drift.json`):
 
                  linear               walk                 jump
                  arrival drawn  end   arrival drawn  end   arrival drawn  end   ms
-    live/3          2.6   2.6   1.2      6.0   5.2   3.6      1.9   0.8   0.2   31
-    live/5          2.4   2.4   1.1      6.3   5.2   3.5      2.2   0.6   0.1   19
+    live/3          2.6   2.5   1.2      6.0   5.1   3.6      1.9   0.7   0.2   31
+    live/5          2.4   2.4   1.1      6.3   5.0   3.5      2.2   0.7   0.1   18
     aim/100         2.9   2.9   2.2     18.0   8.5   7.5      9.6   4.5   4.2    3
     rcc/500         5.4   4.4   1.1     39.1  18.0  15.7     22.3   7.0   7.0   32
 
 Nothing moves: live/3 makes up 0.3 nm at arrival and 0.0 in the end (`none`), and 1.1 and 1.0
-where molecules blink again and an engine sees three frames (`resting`: up to 4 in clusters).
+where molecules blink again and an engine sees three frames (`resting`: 3 and 4 at most, in clusters).
 
 The newest value is held: at 300 nm per 10,000 frames a slope could win 0.2 nm per block.
 
