@@ -314,6 +314,17 @@ def test_a_graph_without_sense_is_refused(change: dict[str, Any], message: str) 
         dataclasses.replace(graph, **change)
 
 
+def test_a_graph_is_not_compared_on_nothing() -> None:
+    class Twice(nn.Module):
+        """Doubles what it is given, once it is exported."""
+
+        def forward(self, rows: torch.Tensor) -> torch.Tensor:
+            return rows * (2 if torch.onnx.is_in_onnx_export() else 1)
+
+    graph = Graph(module=Twice(), inputs={"rows": torch.zeros(5, 4)}, outputs=("same",))
+    assert onnx_graph.difference(graph, onnx_graph.onnx_of(graph)) == pytest.approx(1, abs=1e-6)
+
+
 def test_examples_must_go_together() -> None:
     graph = Graph(
         module=nn.Bilinear(2, 3, 1),
