@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from live_smlm.core import F32, I64, AnyArray, CameraModel, RoiBatch, require
+from live_smlm.core import F32, I64, AnyArray, CameraModel, RoiBatch, SideChannel, require
 from live_smlm.physics.dispersion import Spread, draw_side, side_channel, with_side
 from live_smlm.physics.draw import draw
 from live_smlm.physics.noise import expose
@@ -26,8 +26,6 @@ from live_smlm_spectral.spectrum import Grid, spectra
 
 ROI_PX = 13
 _MOLECULES = 256
-_STRANGERS = 0.2
-"""Share of the molecules with another's light in their side channel."""
 _REACH_PX = (25.0, 5.0)
 """How far a stranger may be, along columns and rows."""
 _BLUE, _RED = 3.0, 2.0
@@ -62,6 +60,8 @@ class Spectral:
     background_low: float = 2.0
     background_high: float = 20.0
     read_noise_e: float = 1.6
+    strangers: float = 0.2
+    """Share of the molecules with another's light in their side channel."""
     width: int = 128
     """Of the first hidden layer; the second is half as wide."""
 
@@ -70,6 +70,10 @@ class Spectral:
 
     def __post_init__(self) -> None:
         require(len(self.kinds) > 1, f"spectral dyes is {self.dyes!r}; one needs no telling apart")
+        require(
+            0 <= self.strangers <= 1,
+            f"spectral strangers is {self.strangers:g}; give a share, 0 to 1",
+        )
         for low, high, what in (
             (self.photons_low, self.photons_high, "photons"),
             (self.background_low, self.background_high, "background"),
@@ -84,14 +88,18 @@ class Spectral:
     @property
     def camera(self) -> CameraModel:
         """For one molecule: a cut-out, and beside it what the side channel shows."""
-        shape = with_side((ROI_PX, ROI_PX))
-        side = replace(side_channel(shape), middle_nm=self.middle_nm, nm_per_px=self.nm_per_px)
         return CameraModel(
-            shape=shape,
+            shape=with_side((ROI_PX, ROI_PX)),
             pixel_size_nm=self.pixel_size_nm,
             read_noise_e=self.read_noise_e,
-            side=side,
+            side=self.side,
         )
+
+    @property
+    def side(self) -> SideChannel:
+        """Of that camera."""
+        side = side_channel(with_side((ROI_PX, ROI_PX)))
+        return replace(side, middle_nm=self.middle_nm, nm_per_px=self.nm_per_px)
 
     @property
     def grid(self) -> Grid:
@@ -101,9 +109,7 @@ class Spectral:
             dye.peak_nm + dye.shoulder_nm + _RED * dye.shoulder_sigma_nm for dye in self.kinds
         )
         step = abs(self.nm_per_px)
-        side = self.camera.side
-        assert side is not None  # noqa: S101 - see `camera`
-        count = side.width - 4
+        count = self.side.width - 4
         return Grid(
             first_nm=self.middle_nm - step * (count // 2),
             step_nm=step,
@@ -128,16 +134,14 @@ class Spectral:
 
     def looks(self, rng: np.random.Generator, photons: tuple[float, float]) -> Looks:
         """Molecules of random dyes, places and backgrounds, with as much light as that."""
-        n, camera, psf = _MOLECULES, self.camera, GaussianPSF(self.sigma_nm)
-        side = camera.side
-        assert side is not None  # noqa: S101 - see `camera`
+        n, camera, psf, side = _MOLECULES, self.camera, GaussianPSF(self.sigma_nm), self.side
         light = np.empty((n, *camera.shape), np.float32)
         light[:] = _between(rng, n, self.background_low, self.background_high)[:, None, None]
         bright = _between(rng, n, *photons)
         place = np.zeros((n, 3))
         place[:, :2] = camera.pixel_size_nm * (ROI_PX / 2 + rng.uniform(-1, 1, (n, 2)))
         draw(light[:, :, :ROI_PX], psf, camera.pixel_size_nm, np.arange(n), place, bright)
-        near = np.flatnonzero(rng.random(n) < _STRANGERS)
+        near = np.flatnonzero(rng.random(n) < self.strangers)
         away = rng.uniform(-1, 1, (len(near), 2)) * _REACH_PX * np.float64(camera.pixel_size_nm)
         strange = place[near] + np.column_stack([away, np.zeros(len(near))])
         image = np.concatenate([np.arange(n), near])
@@ -168,9 +172,7 @@ class Spectral:
 
     def spectra_of(self, rois: RoiBatch) -> F32:
         """What the network is given of them."""
-        side = self.camera.side
-        assert side is not None  # noqa: S101 - see `camera`
-        return given(spectra(rois, side, self.grid, self.sigma_nm / self.pixel_size_nm))
+        return given(spectra(rois, self.side, self.grid, self.sigma_nm / self.pixel_size_nm))
 
     def draw(self, seed: int, step: int) -> dict[str, AnyArray]:
         """See `Lesson`."""
