@@ -79,13 +79,16 @@ class Camera:
     def live(self) -> bool:
         return self.window.presenter.news.phase not in {Phase.ENDED, Phase.SILENT}
 
-    def follow(self, config: RunConfig) -> None:
+    def follow(self, config: RunConfig, *, pictured: bool = True) -> None:
+        """Join a run that is started; with `pictured`, wait for its first molecules."""
         launched = launch(config, datetime.now().astimezone())
         self.until(lambda: launched.ready or launched.failure() is not None)
         if launched.failure() is not None:
             raise SystemExit(launched.failure())
         self.window.join(str(launched.folder))
-        self.until(lambda: self.window.presenter.near is not None)
+        presenter = self.window.presenter
+        self.until(lambda: not pictured or presenter.near is not None)
+        self.until(lambda: presenter.news.phase in {Phase.RUNNING, Phase.ENDED})
 
 
 def main() -> None:
