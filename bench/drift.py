@@ -21,7 +21,7 @@ specimens and seeds 1 to 3 (`bench/results/drift.json`):
     rcc/500         5.4   4.4   1.1     39.1  18.0  15.7     22.3   7.0   7.0   32
 
 Nothing moves: live/3 makes up 0.3 nm at arrival and 0.0 in the end (`none`), and 1.1 and 1.0
-where molecules blink again and an engine sees three frames (`resting`: 3 and 4 at most, in clusters).
+where molecules blink again and an engine sees three frames (`resting`; 3 and 4 in clusters).
 
 The newest value is held: at 300 nm per 10,000 frames a slope could win 0.2 nm per block.
 
