@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from live_smlm.core import (
     F32,
+    I64,
     CameraModel,
     EngineContext,
     EngineSpec,
@@ -24,6 +25,7 @@ from live_smlm.core import (
 )
 from live_smlm.fitting.counts import count_scale
 from live_smlm.inference.graph import Run, opened_graph
+from live_smlm.inference.model import Model
 from live_smlm.inference.model_choice import ModelChoice
 from live_smlm.inference.runtime import RuntimeName
 from live_smlm.inference.tiles import Window, padded, windows
@@ -96,8 +98,13 @@ class DeepStorm:
         up = int(model.details["up"])
         at_once = _at_once(context.camera, up)
         with opened_graph(model, "picture", context, runtime=self.runtime, at_once=at_once) as run:
-            least = (self.least or float(model.details["least"])) if self.peaks else None
-            yield _Painter(run, context.camera, up, least, self.blur_px)
+            yield _Painter(run, context.camera, up, self._reading(model), self.blur_px)
+
+    def _reading(self, model: Model) -> "_Reading | None":
+        if not self.peaks:
+            return None
+        least = self.least or float(model.details["least"])
+        return _Reading(least, float(model.details["sigma_nm"]))
 
 
 def _at_once(camera: CameraModel, up: int) -> int:
@@ -106,14 +113,22 @@ def _at_once(camera: CameraModel, up: int) -> int:
     return max(1, min(_MOST_AT_ONCE, _AT_ONCE_PX // (rows * columns * up**2)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How molecules are read out."""
+
+    least: float
+    sigma_nm: float
+
+
 class _Painter:
     """The function that `DeepStorm` yields."""
 
     def __init__(
-        self, run: Run, camera: CameraModel, up: int, least: float | None, blur_px: float
+        self, run: Run, camera: CameraModel, up: int, reading: _Reading | None, blur_px: float
     ) -> None:
         self._run, self._camera, self._up = run, camera, up
-        self._least, self._blur_px = least, blur_px
+        self._reading, self._blur_px = reading, blur_px
         self._counts_per_photon = np.float32(count_scale(camera).per_photon)
         rows, columns = camera.shape
         # The coarsest grid is 8 fine pixels wide.
@@ -132,9 +147,7 @@ class _Painter:
             part = slice(first, first + step)
             pictures = self._pictures(pixels[part])
             image += pictures.sum(0)
-            if self._least is not None:
-                pixel_nm = self._camera.pixel_size_nm
-                found.append(peaks(pictures, index[part], self._up, pixel_nm, self._least))
+            found += self._molecules(pictures, index[part])
         if self._blur_px > 0:
             image = gaussian_filter(image, self._blur_px, mode="nearest")
         return Reconstruction(
@@ -143,8 +156,15 @@ class _Painter:
             first_frame=int(index[0]) if len(index) else 0,
             last_frame=int(index[-1]) if len(index) else 0,
             channels=("molecules",),
-            molecules=concatenate([empty(), *found]) if self._least is not None else None,
+            molecules=(concatenate(found) if found else empty()) if self._reading else None,
         )
+
+    def _molecules(self, pictures: F32, frame: I64) -> list[Localizations]:
+        """One table, or none where they are not read out."""
+        reading, pixel_nm = self._reading, self._camera.pixel_size_nm
+        if reading is None:
+            return []
+        return [peaks(pictures, frame, self._up, pixel_nm, reading.least, reading.sigma_nm)]
 
     def _pictures(self, pixels: np.ndarray[tuple[int, ...], np.dtype[np.integer]]) -> F32:
         """(n, rows, columns) molecules per fine pixel."""

@@ -156,10 +156,16 @@ class DeepStorm:
     def about(self, network: nn.Module, batches: Sequence[Batch]) -> About:
         """See `lesson.Lesson`."""
         scene = self.scene
-        least, _ = self._best(network, batches)
+        least, best = self._best(network, batches)
+        rmse = best.rmse_lateral_nm or RADIUS_NM
         trained = envelope(scene)
         return About(
-            details={"up": self._up, "form": self.form, "least": round(least, 3)},
+            details={
+                "up": self._up,
+                "form": self.form,
+                "least": round(least, 3),
+                "sigma_nm": round(rmse / 2**0.5, 3),
+            },
             envelope={**trained.spec_ranges(), "read_noise": trained.read_noise},
             psf=scene.psf,
             weights=self.form == "light",

@@ -21,11 +21,17 @@ _FAINT = 1e-3
 
 
 def peaks(
-    pictures: F32, frame: I64, up: int, camera_pixel_nm: float, least: float
+    pictures: F32,
+    frame: I64,
+    up: int,
+    camera_pixel_nm: float,
+    least: float,
+    sigma_nm: float | None = None,
 ) -> Localizations:
     """Of (n, rows, columns) pictures in molecules per fine pixel, `up` of them per camera pixel.
 
     A spot counts from `least` molecules on; how many it holds, at most one, is its probability.
+    `sigma_nm` is what they err by along each axis, where that is known.
     """
     if not pictures.size:
         return empty()
@@ -37,14 +43,15 @@ def peaks(
     n, row, column = np.nonzero(highest & (smooth > _FAINT))
     dy, dx, mass = _centres(pictures, n, row, column, round(_AROUND * up))
     fine_nm = camera_pixel_nm / up
-    found = from_columns(
-        {
-            "frame": frame[n],
-            "x": (column + 0.5 + dx) * fine_nm,
-            "y": (row + 0.5 + dy) * fine_nm,
-            "probability": np.minimum(mass, 1.0),
-        }
-    )
+    columns = {
+        "frame": frame[n],
+        "x": (column + 0.5 + dx) * fine_nm,
+        "y": (row + 0.5 + dy) * fine_nm,
+        "probability": np.minimum(mass, 1.0),
+    }
+    if sigma_nm is not None:
+        columns |= {name: np.full(len(n), sigma_nm) for name in ("sigma_x", "sigma_y")}
+    found = from_columns(columns)
     return found.where(mass >= least)
 
 
