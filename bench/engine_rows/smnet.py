@@ -129,10 +129,12 @@ def table(models: Sequence[Path]) -> None:
     print(f"{'':<28}{'x':>8}{'y':>8}{'z':>8}   std / bound; z RMS nm, bound nm, found")
     cases = [(models[0], (0.0, 0.0), True, "known")]
     if len(models) > 1:
-        cases += [(models[1], ABERRATIONS_RAD, share, f"told, share={share}") for share in (0, 1)]
+        cases += [
+            (models[1], ABERRATIONS_RAD, share, f"told, share={share}") for share in (False, True)
+        ]
         cases += [(models[2], ABERRATIONS_RAD, True, "untold")]
     for folder, strength, share, name in cases:
-        one = tested(folder, FIELDS, strength, share=bool(share))
+        one = tested(folder, FIELDS, strength, share=share)
         stds = "".join(f"{one.std(axis):8.3f}" for axis in ("x", "y", "z"))
         bound = float(np.sqrt((one.bound[:, NAMES.index("z")] ** 2).mean()))
         print(f"{name:<28}{stds}   {one.rms('z'):.1f} {bound:.1f} {one.found:.1%}")

@@ -15,6 +15,7 @@ import typer
 
 from live_smlm.cli import usual
 from live_smlm.cli.run import EXIT, run_config
+from live_smlm.cli.scenes import source, words_for
 from live_smlm.cli.words import (
     Desk,
     Json,
@@ -52,6 +53,8 @@ from live_smlm.store.run_folder import picture_path
 from live_smlm.store.tables import write_table
 
 ENLARGEMENT = 6
+_COLOURS = ("hot", "cold")
+"""Of the molecules, or of those of the first dye and of the second."""
 MIN_PHOTONS = 300.0
 """Dimmer truth (first and last frames of a blink) is not asked for in the demo's score."""
 
@@ -78,20 +81,25 @@ def demo(
     seed: Seed = 1,
     as_json: Json = False,
 ) -> None:
-    """Acquire blinking microtubules from the demo camera, localize them live, draw the picture."""
+    """Acquire blinking microtubules from the demo camera, localize them live, draw the picture.
+
+    Engines that make sense in a certain scene (two dyes, structured background, aberrations)
+    get it.
+    """
     if seconds is None and frames is None:
         seconds = 20.0
     given = {"seconds": seconds, "frames": frames, "out": out, "engine": engine}
-    given |= {"topology": topology, "record": record, "source": f"demo:seed={seed},truth=true"}
+    given |= {"topology": topology, "record": record, "psf": words_for(engine).get("psf")}
+    given |= {"source": source(engine, {"seed": str(seed), "truth": "true"})}
     given |= {"stop": stop, "regions": regions, "laser": laser}
     given |= {"predict": predict, "predict_every": predict_every}
     given |= {"desk": desk, "snapshot_every": snapshot_every}
     given |= {"web": web, "web_host": web_host, "web_control": web_control}
     seen: list[Summed] = []
 
-    def watched(source: FrameSource) -> FrameSource:
-        require(isinstance(source, LiveSource), "the demo's source is a camera")
-        seen.append(Summed(source))  # type: ignore[arg-type] # refused above
+    def watched(opened: FrameSource) -> FrameSource:
+        require(isinstance(opened, LiveSource), "the demo's source is a camera")
+        seen.append(Summed(opened))  # type: ignore[arg-type] # refused above
         return seen[0]
 
     answer = run_config(read_config(None, given), watched, window=window)
@@ -139,7 +147,9 @@ def _finish(folder: Path, summed: Summed) -> dict[str, Any]:
     truth = truth.where(covered)
     write_table(folder / "truth.csv", truth)
     camera = summed.info.camera
-    save(picture_path(folder), _picture(summed.total, log.molecules, camera.pixel_size_nm))
+    (_, bottom), (_, right) = camera.view
+    seen = summed.total[:bottom, :right]
+    save(picture_path(folder), _picture(seen, log.molecules, camera.pixel_size_nm))
     scored = score(log.molecules, truth, min_photons=MIN_PHOTONS).as_dict()
     return {name: scored[name] for name in ("jaccard", "precision", "recall", "rmse_lateral_nm")}
 
@@ -149,7 +159,18 @@ def _picture(summed: F64, found: Localizations, pixel_nm: float) -> Rgb:
     fine_nm = pixel_nm / ENLARGEMENT
     rows, columns = summed.shape
     wide = enlarged((summed - summed.min()).astype(np.float32), ENLARGEMENT)
-    fine = splat(found, (rows * pixel_nm, columns * pixel_nm), fine_nm).image[0]
+    fine = _in_colours(found, (rows * pixel_nm, columns * pixel_nm), fine_nm)
     left = colour(wide, "grays", percentile=99.9)
-    right = with_scale_bar(colour(fine, percentile=99.5, gamma=0.7), fine_nm, 1000.0)
-    return side_by_side(left, right)
+    return side_by_side(left, with_scale_bar(fine, fine_nm, 1000.0))
+
+
+def _in_colours(found: Localizations, field_nm: tuple[float, float], fine_nm: float) -> Rgb:
+    """Molecules, each dye in a colour of its own where dyes are told."""
+    parts = [(found, _COLOURS[0])]
+    if found.channel is not None:
+        parts = [(found.where(found.channel == k), name) for k, name in enumerate(_COLOURS)]
+    drawn = [
+        colour(splat(part, field_nm, fine_nm).image[0], name, percentile=99.5, gamma=0.7)
+        for part, name in parts
+    ]
+    return np.asarray(np.minimum(np.sum(drawn, axis=0), np.iinfo(np.uint8).max), np.uint8)

@@ -26,7 +26,7 @@ MOLECULE = (1234.0, 1567.0)
 """x, y in nm of the one molecule in every sample."""
 PHOTONS = 5000.0
 BACKGROUND = 10.0
-SIDE = (13, 21)
+SIDE = (13, 41)
 """Rows and columns of what a sample's side channel sees of each molecule."""
 
 

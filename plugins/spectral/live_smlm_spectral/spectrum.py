@@ -84,7 +84,7 @@ def places(rois: RoiBatch) -> tuple[F64, F64]:
     n, k = len(rois), rois.size
     light = rois.photons - (_rim(rois.photons) if rois.background is None else rois.background)
     smooth = _smoothed(light)
-    row, column = np.unravel_index(smooth.reshape(n, -1).argmax(axis=1), (k, k))
+    row, column = np.unravel_index(smooth.reshape(n, k * k).argmax(axis=1), (k, k))
     at = np.arange(k)
     near_row = np.abs(at - row[:, None]) <= _NEAR_PX
     near_column = np.abs(at - column[:, None]) <= _NEAR_PX
@@ -119,7 +119,8 @@ def _background(side: F32, wavelength: F64, grid: Grid) -> F64:
     """(n,) the mean where no light of the molecule is; neighbours' light is left out."""
     low, high = grid.light_nm
     dark = (wavelength < low) | (wavelength > high)
-    values = np.where(dark[:, None, :], side, np.nan).reshape(len(side), -1)
+    n, height, width = side.shape
+    values = np.where(dark[:, None, :], side, np.nan).reshape(n, height * width)
     # Where nothing is dark there is nothing to subtract.
     values[~np.isfinite(values).any(axis=1)] = 0
     level = np.nanmedian(values, axis=1)
