@@ -40,7 +40,7 @@ CAMERA = CameraModel(shape=(64, 64), pixel_size_nm=100.0, read_noise_e=1.6)
 PSF = GaussianPSF(130.0)
 CONTEXT = EngineContext(camera=CAMERA, psf=PSF)
 FRAMES = 200
-SEED = 7_220_000
+SEED = 7_240_000
 _BATCH = 50
 _SPLATS_PX = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 
