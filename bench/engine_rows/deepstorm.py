@@ -3,7 +3,8 @@
 Test movies: 200 frames of 6.4 µm, molecules anywhere, anew in every frame, 3000 photons each, a
 round Gaussian of 130 nm, 10 photons of background; the seeds are used nowhere else. Error is
 the mean squared one over the truth's mean square; the truth is the count of molecules per fine
-pixel, blurred by one fine pixel.
+pixel, blurred by one fine pixel; the engine blurs its spikes by as much, and others may be drawn
+as suits them best.
 """
 
 from collections.abc import Mapping, Sequence
