@@ -22,7 +22,7 @@ from live_smlm.pipeline.dispatcher import Chunk, Dispatcher
 from live_smlm.pipeline.outcomes import Event, Finished, Outcome, localized
 from live_smlm.transport import messages
 from live_smlm.transport.codec import Envelope, MalformedError
-from live_smlm.transport.endpoints import Keys, bound, receive_from, send
+from live_smlm.transport.endpoints import Keys, address_of, bound, receive_from, send
 from live_smlm.transport.messages import Answer, Setup, Work
 from live_smlm.transport.ring import FrameRing
 
@@ -89,7 +89,7 @@ class Hub:
             for address, keys in addresses.items():
                 self._sockets.append(held.enter_context(bound(context, zmq.ROUTER, address, keys)))
                 self._keyed.append(keys is not None)
-            yield [_address(socket) for socket in self._sockets]
+            yield [address_of(socket) for socket in self._sockets]
 
     @property
     def lanes(self) -> int:
@@ -293,10 +293,6 @@ class Hub:
     def tell(self, what: str, detail: str) -> None:
         """Pass an event on; from any thread."""
         self._ready.append(Event(what, detail))
-
-
-def _address(socket: "zmq.Socket[bytes]") -> str:
-    return str(socket.getsockopt_string(zmq.LAST_ENDPOINT))
 
 
 def _worker_of(identity: bytes) -> bytes:

@@ -20,7 +20,7 @@ from live_smlm.pipeline.found import prediction
 from live_smlm.pipeline.supervisor import MakeMakeEngine, settle_in
 from live_smlm.transport import messages
 from live_smlm.transport.codec import Envelope, MalformedError
-from live_smlm.transport.endpoints import bound, connected, receive, receive_from, send
+from live_smlm.transport.endpoints import address_of, bound, connected, receive, receive_from, send
 from live_smlm.transport.messages import Setup
 from live_smlm.transport.pictures import picture_parts, read_picture
 
@@ -76,7 +76,7 @@ class PictureLane:
     def _begin(self) -> None:
         """A process with an opened engine."""
         self._end(0.0)
-        door = str(self._socket.getsockopt_string(zmq.LAST_ENDPOINT)) if self._socket else ""
+        door = "" if self._socket is None else address_of(self._socket)
         self._process = multiprocessing.get_context("spawn").Process(
             target=_main, args=(door, self._token, self.make_make_engine), daemon=True
         )

@@ -19,7 +19,7 @@ from live_smlm.pipeline.glimpse import Glimpse
 from live_smlm.pipeline.publisher import Publisher
 from live_smlm.session.charts import Charts
 from live_smlm.session.plan import RunPlan
-from live_smlm.transport.endpoints import bound, is_loopback
+from live_smlm.transport.endpoints import address_of, bound, is_loopback
 from live_smlm.transport.pictures import Shown
 
 _LAST_WORD_MS = 500
@@ -78,7 +78,7 @@ class Audience:
             bound(context, zmq.PUB, plan.status, keys[plan.status]) as status,
             bound(context, zmq.ROUTER, plan.desk_at, keys[plan.desk_at], **limits) as door,
         ):
-            self.doors = Doors(status=_address(status), desk=_address(door), token=self.token)
+            self.doors = Doors(status=address_of(status), desk=address_of(door), token=self.token)
             chronicle = Chronicle()
             files = Files(
                 archive=self.archive,
@@ -91,7 +91,3 @@ class Audience:
             with self._desk.open():
                 yield Publisher(status, state, chronicle, glimpse.look, drift)
                 status.linger = _LAST_WORD_MS
-
-
-def _address(socket: "zmq.Socket[bytes]") -> str:
-    return str(socket.getsockopt_string(zmq.LAST_ENDPOINT))

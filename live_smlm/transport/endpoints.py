@@ -179,6 +179,11 @@ def _socket(context: "zmq.Context[zmq.Socket[bytes]]", kind: int) -> Iterator["z
         socket.close()
 
 
+def address_of(socket: "zmq.Socket[bytes]") -> str:
+    """Where a bound socket listens, with the port that it was given."""
+    return str(socket.getsockopt_string(zmq.LAST_ENDPOINT))
+
+
 def send(
     socket: "zmq.Socket[bytes]", message: Envelope, to: Sequence[bytes] = (), *, wait: bool = True
 ) -> bool:
