@@ -81,7 +81,7 @@ def tested(folder: Path, count: int, *, blurred: bool) -> Found:
     corner = np.zeros(count, np.int32)
     plain = RoiBatch(light, np.arange(count), corner, corner)
     context = EngineContext(camera=camera, psf=lesson.scene.psf)
-    with BgNet(model=str(folder)).open(context) as estimate:
+    with BgNet(model=str(folder), least=0).open(context) as estimate:
         guessed = estimate(plain)
     with MaximumLikelihood().open(context) as fit:
         fits = {

@@ -149,12 +149,12 @@ def _finish(folder: Path, summed: Summed) -> dict[str, Any]:
     camera = summed.info.camera
     (_, bottom), (_, right) = camera.view
     seen = summed.total[:bottom, :right]
-    save(picture_path(folder), _picture(seen, log.molecules, camera.pixel_size_nm))
+    save(picture_path(folder), picture(seen, log.molecules, camera.pixel_size_nm))
     scored = score(log.molecules, truth, min_photons=MIN_PHOTONS).as_dict()
     return {name: scored[name] for name in ("jaccard", "precision", "recall", "rmse_lateral_nm")}
 
 
-def _picture(summed: F64, found: Localizations, pixel_nm: float) -> Rgb:
+def picture(summed: F64, found: Localizations, pixel_nm: float) -> Rgb:
     """What a microscope without localization sees, beside what the molecules tell."""
     fine_nm = pixel_nm / ENLARGEMENT
     rows, columns = summed.shape

@@ -3,5 +3,5 @@
 SCENE = {
     "psf": "astigmatic:sx0_nm=130,sy0_nm=130,gx_nm=250,gy_nm=-250,d_nm=400",
     "source": "background=15,background_amplitude=0.9,background_scale_nm=1200,z_range_nm=400,"
-    "density=0.06,photons=2500,exposure_ms=20",
+    "density=0.03,photons=2500,exposure_ms=40",
 }

@@ -43,7 +43,7 @@ class _Reader:
     def __call__(self, rois: RoiBatch, /) -> Localizations:
         camera, size = self.camera, int(self.model.details["roi_px"])
         require(
-            rois.size >= size,
+            rois.size >= size or not len(rois),
             f"smnet's model {self.model.name!r} looks at {size} pixels, these cut-outs have "
             f"{rois.size}; say detect:roi_px={size}+smnet",
         )
