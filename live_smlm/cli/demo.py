@@ -55,6 +55,8 @@ from live_smlm.store.tables import write_table
 ENLARGEMENT = 6
 _COLOURS = ("hot", "cold")
 """Of the molecules, or of those of the first dye and of the second."""
+_USUAL_NM = 15.0
+"""Width of molecules whose engine claims no precision."""
 MIN_PHOTONS = 300.0
 """Dimmer truth (first and last frames of a blink) is not asked for in the demo's score."""
 
@@ -169,8 +171,9 @@ def _in_colours(found: Localizations, field_nm: tuple[float, float], fine_nm: fl
     parts = [(found, _COLOURS[0])]
     if found.channel is not None:
         parts = [(found.where(found.channel == k), name) for k, name in enumerate(_COLOURS)]
+    wide = _USUAL_NM if found.sigma_x is None else None
     drawn = [
-        colour(splat(part, field_nm, fine_nm).image[0], name, percentile=99.5, gamma=0.7)
+        colour(splat(part, field_nm, fine_nm, wide).image[0], name, percentile=99.5, gamma=0.7)
         for part, name in parts
     ]
     return np.asarray(np.minimum(np.sum(drawn, axis=0), np.iinfo(np.uint8).max), np.uint8)

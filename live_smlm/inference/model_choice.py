@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from live_smlm.core import EngineContext, InputError, require
+from live_smlm.core import PSF, CameraModel, EngineContext, InputError, require
 from live_smlm.inference.envelope import Range
 from live_smlm.inference.model import MODEL, Model, models_of
 from live_smlm.inference.runtime import RuntimeName, choose
@@ -53,7 +53,8 @@ class ModelChoice:
         )
         misfits = []
         for model in models:
-            misfit = model.misfit(context.camera, context.psf)
+            place = context.camera, context.psf
+            misfit = _misfit(_key(model.folder), *place)  # type: ignore[arg-type] # PSFs hash
             if misfit is None:
                 return model
             misfits.append(misfit)
@@ -84,12 +85,26 @@ class ModelChoice:
         return {"model": model.name, "hash": model.hash, "runtime": runtime}
 
 
+Key = tuple[Path, int]
+"""A model's folder and when its manifest was written."""
+
+
+def _key(folder: Path) -> Key:
+    manifest = folder / MODEL.manifest
+    return folder, manifest.stat().st_mtime_ns if manifest.is_file() else 0
+
+
 def _loaded(folder: Path) -> Model:
     """A model, verified once as long as its manifest stays as it is."""
-    manifest = folder / MODEL.manifest
-    return _verified(folder, manifest.stat().st_mtime_ns if manifest.is_file() else 0)
+    return _verified(_key(folder))
 
 
 @lru_cache(maxsize=32)
-def _verified(folder: Path, _: int) -> Model:
-    return Model.load(folder)
+def _verified(key: Key) -> Model:
+    return Model.load(key[0])
+
+
+@lru_cache(maxsize=32)
+def _misfit(key: Key, camera: CameraModel, psf: PSF | None) -> str | None:
+    """Asked once for a place: images of a pupil take seconds."""
+    return _verified(key).misfit(camera, psf)
