@@ -20,7 +20,8 @@ _OPSET = 17
 
 
 def onnx_of(graph: Graph) -> bytes:
-    """The graph; its module must be in use and on the processor."""
+    """The graph, as it is in use; its module must be on the processor."""
+    graph.module.eval()  # what a lesson has just made is in training
     buffer = io.BytesIO()
     with _quiet(), torch.no_grad():
         torch.onnx.export(
