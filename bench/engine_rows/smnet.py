@@ -8,21 +8,24 @@ goes by what it tells itself, as the untold one must; else the 16 agree first.
 """
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from live_smlm_smnet import SmNet
-from live_smlm_smnet.lesson import NAMES, SmNetLesson
+from live_smlm_smnet.lesson import NAMES, SmNetLesson, Stock
 
 from engine_rows.row import Row
 from live_smlm.core import F64, CameraModel, EngineContext, RoiBatch
 from live_smlm.inference.model import Model
+from live_smlm.physics.psf.pupil import PupilPSF
 from live_smlm.training.scene import Scene
 
 TEST_SEED = 90_313
-FIELDS = 160
+FIELDS = 120
 Z_NM = (-500.0, 500.0)
 PHOTONS, BACKGROUND = (800.0, 6000.0), (2.0, 20.0)
 ABERRATIONS_RAD = (0.3, 0.6)
@@ -53,23 +56,12 @@ def tested(folder: Path, fields: int, strength: tuple[float, float], *, share: b
     psf, reach = model.psf(), float(model.details["aberrations_rad"])
     if psf is None:
         raise ValueError(folder)
-    camera = CameraModel(
-        shape=(64, 64), pixel_size_nm=100.0, read_noise_e=1.6, quantum_efficiency=0.82
-    )
-    scene = Scene(
-        psf=psf,
-        cameras=(camera,),
-        density_per_um2=(0.1, 1.0),
-        photons=PHOTONS,
-        background=BACKGROUND,
-        z_nm=Z_NM,
-    )
-    lesson = SmNetLesson(scene=scene, aberrations_rad=reach)
-    stock = lesson.stock(TEST_SEED, fields, strength, Z_NM)
+    lesson, stock = _drawn(json.dumps(psf.describe()), reach, fields, strength)
+    camera = lesson.scene.cameras[0]
     rng = np.random.default_rng([TEST_SEED, 1])
     engine = SmNet(model=str(folder), share=share)
     errors, bounds, count = [], [], 0
-    with engine.open(EngineContext(camera=camera, psf=psf)) as read:
+    with engine.open(EngineContext(camera=camera, psf=lesson.scene.psf)) as read:
         for _ in range(fields):
             seen = lesson.seen(rng, stock, 1)
             n = len(seen.counts)
@@ -91,6 +83,28 @@ def tested(folder: Path, fields: int, strength: tuple[float, float], *, share: b
             count += n
     error = np.concatenate(errors)
     return Errors(error, np.concatenate(bounds), len(error) / count)
+
+
+@lru_cache(maxsize=8)
+def _drawn(
+    described: str, reach: float, fields: int, strength: tuple[float, float]
+) -> tuple[SmNetLesson, Stock]:
+    """The images of a test: the same for all models of a PSF."""
+    values = json.loads(described)
+    values.pop("kind")
+    camera = CameraModel(
+        shape=(64, 64), pixel_size_nm=100.0, read_noise_e=1.6, quantum_efficiency=0.82
+    )
+    scene = Scene(
+        psf=PupilPSF(**values),
+        cameras=(camera,),
+        density_per_um2=(0.1, 1.0),
+        photons=PHOTONS,
+        background=BACKGROUND,
+        z_nm=Z_NM,
+    )
+    lesson = SmNetLesson(scene=scene, aberrations_rad=reach)
+    return lesson, lesson.stock(TEST_SEED, fields, strength, Z_NM)
 
 
 def rows(trainings: Mapping[str, Sequence[Path]], *, quick: bool) -> list[Row]:
