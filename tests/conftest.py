@@ -14,8 +14,17 @@ import pytest
 pytest_plugins = ["live_smlm.testing.screen", "live_smlm.testing.spots"]
 PATIENCE_S = 2.0
 
+ALONE = {"view", "render"}
+"""Rooms whose tests share one screen: mouse, keyboard and OpenGL want one at a time."""
+
 # Python's own helper process for shared memory starts once and stays.
 resource_tracker.ensure_running()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what is not to run beside other tests."""
+    if item.path.relative_to(Path(__file__).parent).parts[0] in ALONE:
+        item.add_marker("alone")
 
 
 def _held() -> dict[str, set[str]]:

@@ -9,6 +9,7 @@ import pytest
 from live_smlm.cli.run import interrupts
 from live_smlm.session import Control
 
+pytestmark = pytest.mark.alone
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 

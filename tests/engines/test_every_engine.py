@@ -13,5 +13,5 @@ class TestEveryEngine(EngineContract):
     def _engine(self, request: pytest.FixtureRequest) -> None:
         self.engine: Any = registry.engine(request.param)
         reason = self.engine.unsupported(self.context) or ""
-        if "has no model here" in reason:
-            pytest.skip(reason)  # networks that ship none: they are run with a trained one
+        if "model" in reason:  # made for other PSFs or cameras: their own tests keep the contract
+            pytest.skip(reason)

@@ -9,7 +9,8 @@ import pytest
 import torch
 from live_smlm_smnet import SmNet
 from live_smlm_smnet import network as networks
-from live_smlm_smnet.lesson import NAMES, SmNetLesson, _sign
+from live_smlm_smnet.draws import mirrored_sign
+from live_smlm_smnet.lesson import NAMES, SmNetLesson
 from live_smlm_smnet.optics import Optics
 from live_smlm_smnet.shared import agreed, window
 
@@ -79,7 +80,7 @@ def test_mirrored_images_have_mirrored_aberrations(axis: str) -> None:
     place = np.array([[880.0, 830.0, 200.0]])
     other = place.copy()
     other[0, "xy".index(axis)] = 1700 - place[0, "xy".index(axis)]
-    signs = np.array([_sign(mode, axis) for mode in MODES])
+    signs = np.array([mirrored_sign(mode, axis) for mode in MODES])
     image, mirrored = (
         optics.images(place, aberrations, 17),
         optics.images(other, aberrations * signs, 17),

@@ -15,20 +15,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import huber_loss
 
-from live_smlm.core import F32, F64, I64, AnyArray, require
+from live_smlm.core import F32, F64, AnyArray, require
 from live_smlm.fitting.counts import count_scale
 from live_smlm.physics.psf.pupil import PupilPSF
 from live_smlm.physics.psf.zernike import coefficients, order
 from live_smlm.training.lesson import HELD_OUT, About, Batch, Graph, Recipe
 from live_smlm.training.scene import Scene
-from live_smlm_smnet.network import FEATURES, VALUES, SmNet, agreed
+from live_smlm_smnet.draws import SHIFT_PX, between, bound_of, line, mirrored_sign
+from live_smlm_smnet.network import FEATURES, SmNet, agreed
 from live_smlm_smnet.optics import Optics
-from live_smlm_smnet.shared import BACKGROUND, DEPTH_NM, PHOTONS, scaled
+from live_smlm_smnet.parts import Look, Place, Whole, by_rows, meant
+from live_smlm_smnet.shared import scaled
 
 _FIELDS, _MOLECULES = 4, 16
 """In a batch, and in a field."""
 _HELD_OUT_FIELDS = 64
-_SHIFT_PX = 1
 _TOGETHER = (1, 1, 2, 4, 16)
 """How many molecules tell the aberrations together; one is drawn in each step."""
 _OUTLIER = 6.0
@@ -140,7 +141,7 @@ class SmNetLesson:
     ) -> Stock:
         """Fields of molecules with aberrations of so much, rad rms."""
         rng = np.random.default_rng(np.random.SeedSequence([seed, fields]))
-        pixel, side = self.scene.pixel_size_nm, self.roi_px + 2 * _SHIFT_PX
+        pixel, side = self.scene.pixel_size_nm, self.roi_px + 2 * SHIFT_PX
         optics = Optics(cast("PupilPSF", self.scene.psf), pixel, self.indices)
         direction = rng.standard_normal((fields, len(self.indices)))
         direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
@@ -160,9 +161,9 @@ class SmNetLesson:
         mirrored = rng.choice([-1, 1], (2, fields))
         mirrored[np.logical_not(self._symmetric)] = 1
         side_x, side_y = np.repeat(mirrored, _MOLECULES, axis=1)
-        shift = rng.integers(-_SHIFT_PX, _SHIFT_PX + 1, (2, n))
+        shift = rng.integers(-SHIFT_PX, SHIFT_PX + 1, (2, n))
         row, column = (
-            _line(self.roi_px, s, flip) for s, flip in zip(shift, (side_y, side_x), strict=True)
+            line(self.roi_px, s, flip) for s, flip in zip(shift, (side_y, side_x), strict=True)
         )
         chosen = stock.images[
             :, field[:, None, None], molecule[:, None, None], row[:, :, None], column[:, None, :]
@@ -173,7 +174,7 @@ class SmNetLesson:
             for at, s, flip in zip(place.T[:2], shift[::-1], (side_x, side_y), strict=True)
         )
         photons, background = (
-            _between(rng, n, self.scene.effective(limits))
+            between(rng, n, self.scene.effective(limits))
             for limits in (self.scene.photons, self.scene.background)
         )
         mean = photons[:, None, None] * chosen[0] + background[:, None, None]
@@ -182,11 +183,12 @@ class SmNetLesson:
         noise = extra**0.5 * rng.standard_normal(mean.shape)
         counts = (rng.poisson(np.maximum(mean, 0)) + noise).astype(np.float32)
         signs = [
-            np.where(side_x < 0, _sign(mode, "x"), 1) * np.where(side_y < 0, _sign(mode, "y"), 1)
+            np.where(side_x < 0, mirrored_sign(mode, "x"), 1)
+            * np.where(side_y < 0, mirrored_sign(mode, "y"), 1)
             for mode in self.indices
         ]
         aberrations = stock.aberrations[field] * np.array(signs).reshape(-1, n).T
-        bound = _bound(chosen, photons, mean + extra, self.scene.pixel_size_nm)
+        bound = bound_of(chosen, photons, mean + extra, self.scene.pixel_size_nm)
         truth = np.column_stack([x, y, photons, background, place[:, 2]])
         return Seen(counts, truth, bound, aberrations)
 
@@ -194,7 +196,7 @@ class SmNetLesson:
     def _symmetric(self) -> list[bool]:
         """Whether the PSF's own aberrations stay as they are when x is mirrored, or y."""
         own = coefficients(cast("PupilPSF", self.scene.psf).zernike)
-        return [all(_sign(m, axis) > 0 for m, a in own.items() if a) for axis in "xy"]
+        return [all(mirrored_sign(m, axis) > 0 for m, a in own.items() if a) for axis in "xy"]
 
     def draw(self, seed: int, step: int) -> dict[str, AnyArray]:
         """See `Lesson`."""
@@ -256,12 +258,12 @@ class SmNetLesson:
         n, modes = _FIELDS * _MOLECULES, net.modes
         images = torch.zeros(n, 1, self.roi_px, self.roi_px)
         if not modes:
-            return {"molecules": _by_rows(_Whole(net), {"rois": images}, ("values",))}
+            return {"molecules": by_rows(Whole(net), {"rois": images}, ("values",))}
         known = {"aberrations": torch.zeros(n, modes), "width": torch.ones(n, modes)}
         features = {"features": torch.zeros(n, FEATURES)}
         return {
-            "look": _by_rows(_Look(net), {"rois": images}, ("features", "aberrations", "width")),
-            "place": _by_rows(_Place(net), {**features, **known}, ("values",)),
+            "look": by_rows(Look(net), {"rois": images}, ("features", "aberrations", "width")),
+            "place": by_rows(Place(net), {**features, **known}, ("values",)),
         }
 
     def about(self, network: nn.Module, batches: Sequence[Batch]) -> About:
@@ -286,73 +288,8 @@ class SmNetLesson:
         )
 
 
-class _Whole(nn.Module):
-    """Cut-outs to values, where no aberrations are told."""
-
-    def __init__(self, network: SmNet) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.network.place(*self.network.look(images))
-
-
-class _Look(_Whole):
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override] # three
-        return self.network.look(images)
-
-
-class _Place(_Whole):
-    def forward(self, features: Tensor, aberrations: Tensor, width: Tensor) -> Tensor:  # type: ignore[override] # three
-        return self.network.place(features, aberrations, width)
-
-
-def meant(values: Tensor, brightest: Tensor) -> Tensor:
-    """(n, VALUES) by `NAMES` from the network's units: px, counts, nm."""
-    x, y, photons, background, z = values.unbind(dim=1)
-    light = brightest * PHOTONS * photons, brightest * BACKGROUND * background
-    return torch.stack([x, y, *light, DEPTH_NM * z], dim=1)
-
-
 @lru_cache(maxsize=2)
 def _stock(lesson: SmNetLesson, seed: int) -> Stock:
     """The images of a training, or those that judge."""
     fields = _HELD_OUT_FIELDS if seed == HELD_OUT else lesson.fields
     return lesson.stock(seed, fields, (0.0, lesson.aberrations_rad), lesson.reach_nm)
-
-
-def _line(size: int, shift: I64, flip: I64) -> I64:
-    """(n, size) pixels of the stock along one axis: shifted, then mirrored where `flip` is -1."""
-    at = np.arange(size)
-    start = (_SHIFT_PX + shift)[:, None]
-    return np.asarray(start + np.where(flip[:, None] > 0, at, size - 1 - at))
-
-
-def _sign(mode: int, axis: str) -> int:
-    """What mirroring along an axis makes of a Zernike polynomial's strength."""
-    _, m = order(mode)
-    cosine = m >= 0
-    if axis == "y":
-        return 1 if cosine else -1
-    return 1 if (m % 2 == 0) == cosine else -1
-
-
-def _bound(images: F32, photons: F64, variance: F64, pixel_nm: float) -> F64:
-    """(n, 5) roots of the diagonal of the inverse of Fisher's information."""
-    light, by_x, by_y, by_z = images.astype(np.float64)
-    bright = photons[:, None, None]
-    slopes = [bright * by_x * pixel_nm, bright * by_y * pixel_nm, light, np.ones_like(light)]
-    stack = np.stack([*slopes, bright * by_z], axis=1).reshape(len(photons), VALUES, -1)
-    weighted = stack / variance.reshape(len(photons), 1, -1)
-    information = weighted @ stack.transpose(0, 2, 1)
-    return np.asarray(np.sqrt(np.einsum("nii->ni", np.linalg.inv(information))))
-
-
-def _between(rng: np.random.Generator, count: int, limits: tuple[float, float]) -> F64:
-    low, high = np.log(limits)
-    return np.asarray(np.exp(rng.uniform(low, high, count)))
-
-
-def _by_rows(module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...]) -> Graph:
-    axes = {name: {0: "n"} for name in (*inputs, *outputs)}
-    return Graph(module=module.eval(), inputs=inputs, outputs=outputs, open_axes=axes)
