@@ -31,7 +31,7 @@ from live_smlm.core.files import replacing
 from live_smlm.inference.model import Model, models_of
 
 ROWS = Path(__file__).with_name("engine_rows")
-ENGINES = sorted(path.stem for path in ROWS.glob("*.py") if path.stem != "row")
+ENGINES = sorted(path.stem for path in ROWS.glob("*.py") if path.stem not in {"__init__", "row"})
 SEEDS = (1, 2, 3)
 _SHIPPED = 1
 
