@@ -42,7 +42,10 @@ def layer(words: str) -> Show:
     """A picture of an engine, alone."""
 
     def show(window: Window) -> None:
+        window.tell()  # what there is at the end
         window.beside.layers.which.setCurrentText(words)
+        if window.beside.layers.which.currentText() != words:
+            raise SystemExit(f"there is no layer {words!r}")
         window.beside.layers.share.setValue(100)
 
     return show
@@ -65,7 +68,9 @@ def by_dye(window: Window) -> None:
 
 
 CASES = {
-    "deepstorm": Case("--engine deepstorm", {"deepstorm": layer("deepstorm")}, "deepstorm"),
+    "deepstorm": Case(
+        "--engine deepstorm", {"deepstorm": layer("deepstorm: molecules")}, "deepstorm"
+    ),
     "bgnet": Case("--engine detect+bgnet+mle", {"bgnet": by_depth}, "detect+bgnet+mle"),
     "smnet": Case("--engine smnet", {"smnet": by_depth}, "smnet"),
     "spectral": Case("--engine detect+spectral+mle", {"spectral": by_dye}, "detect+spectral+mle"),

@@ -13,7 +13,7 @@ from live_smlm.metrics.drift_map import Places, SampleMap
 from live_smlm.metrics.fiducials import Fiducials
 from live_smlm.metrics.linking import Links
 
-KNOWN = 16
+KNOWN = 64
 """Blocks after which a sample that is not found is lost; before, there is little to know it by."""
 _FIRST_LOOK = 8
 """Blocks after which all are laid on the map again for the first time."""

@@ -110,6 +110,8 @@ class _Follower:
     _asked: dict[str, tuple[int, float]] = field(default_factory=dict)
     """What the desk was asked for and has not answered: the request's number, and when."""
     _asks: int = 0
+    _layer: str = ""
+    """The picture that was asked for."""
     _heard_s: float = field(default_factory=time.monotonic)
     _sign_s: float = 0.0
     _silent: bool = False
@@ -191,6 +193,7 @@ class _Follower:
         self._state = values
         self._tell_state()
         ended = values.get("finished")
+        self.desk.layers.ended = isinstance(ended, Mapping)
         if isinstance(ended, Mapping):
             self._finished = (
                 f"{viewing.text(ended.get('finish'))}: {viewing.text(ended.get('reason'))}"
@@ -220,6 +223,8 @@ class _Follower:
             wanted["series"] = {}
         if (layer := self.desk.layers.missing()) is not None:
             wanted["layer"] = {"name": layer}
+            if "layer" not in self._asked:
+                self._layer = layer
         now = time.monotonic()
         if now - self._sign_s > _SIGN_S:
             self._sign_s = now
@@ -264,7 +269,7 @@ class _Follower:
         elif kind == "events" and (events := self._events.missing()) is not None:
             self._tell(self._events.forgo(events[1]))
         elif kind == "layer":
-            self.desk.layers.forgo(self.desk.layers.wanted)
+            self.desk.layers.forgo(self._layer)
 
     def _over(self) -> bool:
         """Whether nothing more will come; says so, and says when the run falls silent."""

@@ -1,4 +1,7 @@
-"""Pictures of engines as a viewer follows them: the one that is looked at, when it has changed."""
+"""Pictures of engines as a viewer follows them: the one that is looked at, when it has changed.
+
+At the end of a run all of them: later there is nobody to ask.
+"""
 
 import time
 from collections.abc import Mapping
@@ -15,8 +18,10 @@ class Layers:
 
     wanted: str = ""
     """The name of the one that is looked at; none where it is empty."""
+    ended: bool = False
+    """Whether the run has."""
     _told: dict[str, int] = field(default_factory=dict)
-    _have: tuple[str, int] = ("", 0)
+    _have: dict[str, int] = field(default_factory=dict)
     _fetched_s: float = -EVERY_S
 
     def heard(self, said: object) -> None:
@@ -27,19 +32,19 @@ class Layers:
 
     def missing(self) -> str | None:
         """What is to be fetched now, if anything."""
-        lacking = self.lacking
-        return lacking if time.monotonic() - self._fetched_s >= EVERY_S else None
+        rested = self.ended or time.monotonic() - self._fetched_s >= EVERY_S
+        return self.lacking if rested else None
 
     @property
     def lacking(self) -> str | None:
-        """What is looked at and has changed."""
-        name, have = self.wanted, self._have
-        known = have[1] if have[0] == name else 0
-        return name if self._told.get(name, 0) > known else None
+        """One that is to be had and has changed."""
+        names = self._told if self.ended else (self.wanted,)
+        changed = (n for n in names if self._told.get(n, 0) > self._have.get(n, 0))
+        return next(changed, None)
 
     def fetched(self, name: str, version: int) -> None:
         """It came."""
-        self._have, self._fetched_s = (name, version), time.monotonic()
+        self._have[name], self._fetched_s = version, time.monotonic()
 
     def forgo(self, name: str) -> None:
         """The run will not give it."""

@@ -29,8 +29,8 @@ class Inbox:
     """What is told of every molecule; nothing before there are any."""
     curve: DriftCurve = STILL
     """How the sample has wandered; another object once it is known otherwise."""
-    picture: tuple[str, Reconstruction] | None = None
-    """The newest picture of an engine, and its name."""
+    pictures: Mapping[str, Reconstruction] = field(default_factory=dict)
+    """The newest of engines, by name."""
     _frame: LiveFrame | None = None
     _draw: Draw | None = None
     _waiting: deque[Localizations] = field(default_factory=deque)
@@ -75,7 +75,7 @@ class Inbox:
     def layer(self, name: str, picture: Reconstruction) -> None:
         """A picture of an engine."""
         with self._lock:
-            self.picture = name, picture
+            self.pictures = {**self.pictures, name: picture}
 
     def lost(self, why: str) -> None:
         """The run has ended or fallen silent."""

@@ -169,11 +169,11 @@ class Presenter:
 
     def _lay_over(self) -> Laid | None:
         """What lies over the molecules now; None: nothing does."""
-        told, before = self._inbox.picture, self._laid
-        if told is None or told[0] != self.over.name:
+        told, before = self._inbox.pictures.get(self.over.name), self._laid
+        if told is None:
             return None
-        if before[0] is not told[1] or before[1] != self.over:
-            self._laid = told[1], self.over, laid(told[1], self.over)
+        if before[0] is not told or before[1] != self.over:
+            self._laid = told, self.over, laid(told, self.over)
         return self._laid[2]
 
     def _open_canvas(self) -> None:

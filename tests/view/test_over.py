@@ -57,8 +57,16 @@ def test_a_viewer_fetches_what_is_looked_at_when_it_changes(
     assert layers.missing() is None  # not at once again
     now[0] += 1.1
     assert layers.missing() == "dreamer"
+    layers.fetched("dreamer", 4)
+    assert layers.lacking is None
+    layers.ended = True  # there will be nobody to ask: all of them, at once
+    assert layers.missing() == "adder"
+    layers.fetched("adder", 1)
+    assert layers.lacking is None
+    layers.heard({**TOLD, "dreamer": {"version": 5}})
     layers.forgo("dreamer")
     assert layers.lacking is None
+    layers.ended = False
     layers.heard("nonsense")
     layers.heard({"odd": 5, "dreamer": {"version": "x"}})
     assert layers.lacking is None
