@@ -6,10 +6,10 @@ words of a run's configuration: `source` (options of the demo's specimen) and
 """
 
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 
 from live_smlm.core import options as option_text
 from live_smlm.core import require
+from live_smlm.core.points import offered
 from live_smlm.engines import registry
 
 GROUP = "live_smlm.scenes"
@@ -18,7 +18,7 @@ _WORDS = ("source", "psf", "pixel_nm")
 
 def words_for(engine: str) -> dict[str, str]:
     """What the scenes of a chain's engines say, later ones going first; nothing of most."""
-    points = {point.name: point for point in entry_points(group=GROUP)}
+    points = offered(GROUP, "scene")
     said: dict[str, str] = {}
     for name in (link.spec.name for link in registry.chain(engine).engines):
         if name not in points:

@@ -153,6 +153,12 @@ class CameraModel:
         across = (start - column, end - column) if lies_along else (0, columns)
         return replace(self.side, rows=down, columns=across)
 
+    def evened(self, shape: tuple[int, int]) -> "CameraModel":
+        """A camera of this kind with so many pixels, all alike: medians stand for maps."""
+        medians = {name: float(np.median(getattr(self, name))) for name in MAP_FIELDS}
+        bare = replace(self, **medians)  # type: ignore[arg-type] # each is one of its fields
+        return replace(bare, shape=shape, roi_corner=(0, 0), serial=None, side=None)
+
     def describe(self) -> dict[str, object]:
         """Scalars as they are, maps by their median: for records and screens."""
         told: dict[str, object] = {

@@ -8,10 +8,11 @@ by itself: names cross process borders, objects do not.
 import importlib.util
 import re
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
 from live_smlm.core import Engine, InputError, RoiBatch, require
 from live_smlm.core import options as option_text
+from live_smlm.core.points import offered
 from live_smlm.engines.chain import AnyEngine, Chain
 
 GROUP = "live_smlm.engines"
@@ -21,15 +22,7 @@ DETECTOR = "detect"
 
 def found() -> dict[str, EntryPoint]:
     """Entry points by engine name; a name that two packages claim is refused."""
-    points: dict[str, EntryPoint] = {}
-    for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
-        other = points.setdefault(point.name, point)
-        require(
-            other.value == point.value,
-            f"engine {point.name!r} is claimed by {other.value} and {point.value}; "
-            "uninstall one of the packages",
-        )
-    return points
+    return offered(GROUP, "engine")
 
 
 def engine(text: str) -> AnyEngine:

@@ -9,7 +9,7 @@ ends are the trainer's. Packages name their lessons in the entry-point group
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, field, fields
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -17,6 +17,7 @@ from torch import Tensor, nn, no_grad
 
 from live_smlm.core import PSF, AnyArray, InputError, require
 from live_smlm.core import options as option_text
+from live_smlm.core.points import offered
 
 GROUP = "live_smlm.lessons"
 HELD_OUT = 2**40
@@ -137,15 +138,7 @@ class Lesson(Learnable, Protocol):
 
 def found() -> dict[str, EntryPoint]:
     """Lessons by name; a name that two packages claim is refused."""
-    points: dict[str, EntryPoint] = {}
-    for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
-        other = points.setdefault(point.name, point)
-        require(
-            other.value == point.value,
-            f"lesson {point.name!r} is claimed by {other.value} and {point.value}; "
-            "uninstall one of the packages",
-        )
-    return points
+    return offered(GROUP, "lesson")
 
 
 def find(name: str) -> type[Lesson]:

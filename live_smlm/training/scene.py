@@ -232,17 +232,7 @@ def _camera(camera: CameraModel, rng: np.random.Generator) -> CameraModel:
         float(np.median(v)) for v in (camera.offset_adu, camera.gain_e_per_adu, camera.read_noise_e)
     )
     if camera.is_emccd or noise == 0:
-        return CameraModel(
-            shape=(SIDE, SIDE),
-            pixel_size_nm=camera.pixel_size_nm,
-            offset_adu=offset,
-            gain_e_per_adu=gain,
-            read_noise_e=noise,
-            quantum_efficiency=camera.quantum_efficiency,
-            em_gain=camera.em_gain,
-            spurious_e=camera.spurious_e,
-            bits=camera.bits,
-        )
+        return camera.evened((SIDE, SIDE))
     chip = scmos_camera(
         (SIDE, SIDE),
         camera.pixel_size_nm,

@@ -146,3 +146,14 @@ def test_a_side_channel_is_told_in_plain_values() -> None:
     assert isinstance(told, dict)
     assert side_told(json.loads(json.dumps(told))) == BAND
     assert "side" not in camera().describe()
+
+
+def test_a_camera_of_a_kind_has_medians_for_maps_on_any_chip() -> None:
+    noise = np.full((4, 6), 1.5, np.float32)
+    noise[0, 0] = 30.0
+    camera = CameraModel(
+        shape=(4, 6), pixel_size_nm=100.0, read_noise_e=noise, em_gain=300.0, roi_corner=(2, 3)
+    )
+    even = camera.evened((9, 9))
+    assert (even.shape, even.roi_corner, even.em_gain) == ((9, 9), (0, 0), 300.0)
+    assert even.read_noise_e == 1.5

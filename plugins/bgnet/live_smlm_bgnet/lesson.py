@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from live_smlm.core import F32, F64, AnyArray, CameraModel, require
+from live_smlm.core import F32, F64, AnyArray, require
 from live_smlm.fitting.counts import count_scale
 from live_smlm.physics.noise import expose
 from live_smlm.training.lesson import About, Batch, Graph, Recipe
@@ -95,7 +95,7 @@ class BgNet:
         light = _between(rng, count, scene.photons)
         x, y, z = place.T
         image = scene.drawn.images(x, y, z, (size, size), pixel).value
-        camera = _plain(scene.cameras[rng.integers(len(scene.cameras))], size)
+        camera = scene.cameras[rng.integers(len(scene.cameras))].evened((size, size))
         seen = expose(background + light[:, None, None] * image, camera, rng)
         return Lit(camera.photons(seen), background.astype(np.float32), place, light)
 
@@ -111,7 +111,7 @@ class BgNet:
     @property
     def _share(self) -> float:
         """Effective counts per photon: those of the first camera, as the others' hardly differ."""
-        return count_scale(_plain(self.scene.cameras[0], 1)).per_photon
+        return count_scale(self.scene.cameras[0].evened((1, 1))).per_photon
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """See `Lesson`; in units of the noise."""
@@ -200,24 +200,6 @@ def _error(network: nn.Module, batch: Batch) -> Tensor:
     side = wanted.shape[-1]
     told: Tensor = network(batch["rois"])[:, :, :side, :side]
     return told.float() - wanted
-
-
-def _plain(camera: CameraModel, size: int) -> CameraModel:
-    """The camera with its medians for maps, on a cut-out's pixels."""
-    offset, gain, noise = (
-        float(np.median(v)) for v in (camera.offset_adu, camera.gain_e_per_adu, camera.read_noise_e)
-    )
-    return CameraModel(
-        shape=(size, size),
-        pixel_size_nm=camera.pixel_size_nm,
-        offset_adu=offset,
-        gain_e_per_adu=gain,
-        read_noise_e=noise,
-        quantum_efficiency=camera.quantum_efficiency,
-        em_gain=camera.em_gain,
-        spurious_e=camera.spurious_e,
-        bits=camera.bits,
-    )
 
 
 def _between(rng: np.random.Generator, count: int, limits: tuple[float, float]) -> F64:
